@@ -1,0 +1,50 @@
+"""What recognition says of one listing, before it becomes rows of item_knowledge."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from schemas.knowledge import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The values of one key of one item. No values: the item does not state the key."""
+
+    key_id: str
+    values: tuple[str, ...]
+    value_ids: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    confidence: float
+    method: str
+    prompt_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAnswers:
+    """Everything recognised of one listing, and the category it was recognised in."""
+
+    item_id: str
+    category_id: str
+    category_confidence: float
+    answers: tuple[Answer, ...]
+
+
+@dataclass(slots=True)
+class Usage:
+    """Counters of one or many calls; add up with `add`.
+
+    `tokens`: requests, prompt_tokens, cached_tokens, completion_tokens, encoded_texts.
+    `pairs`: SKU x key pairs by the method that answered. `seconds`: time by stage.
+    """
+
+    tokens: Counter[str] = field(default_factory=Counter)
+    pairs: Counter[str] = field(default_factory=Counter)
+    seconds: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Usage) -> None:
+        """Add another's counters to these."""
+        self.tokens.update(other.tokens)
+        self.pairs.update(other.pairs)
+        self.seconds.update(other.seconds)

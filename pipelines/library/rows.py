@@ -1,0 +1,63 @@
+"""From answers to rows of item_knowledge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.library.answers import Answer, ItemAnswers
+from schemas.knowledge import NOT_STATED, STATED, KnowledgeRow, Provenance
+from schemas.listing import Listing
+from udfs.version import version_of, with_digest
+
+CATEGORY_ATTR = "_category"
+SCENARIO_ATTR = "_scenario"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What all rows of one run share."""
+
+    tier: str
+    generation: int
+    model: str
+    ontology_version: str
+    run_id: str
+
+
+def knowledge_rows(listing: Listing, event_ms: int, found: ItemAnswers, fingerprint: str, stamp: Stamp) -> list[KnowledgeRow]:
+    """One row per answered key, and one for the category where it was predicted."""
+    answers = list(found.answers)
+    if listing.category_id != found.category_id:
+        answers.append(
+            Answer(CATEGORY_ATTR, (found.category_id,), (found.category_id,), (), found.category_confidence, "ranker")
+        )
+    return [_row(listing, event_ms, found.category_id, answer, fingerprint, stamp) for answer in answers]
+
+
+def _row(listing: Listing, event_ms: int, category_id: str, answer: Answer, fingerprint: str, stamp: Stamp) -> KnowledgeRow:
+    provenance = Provenance(
+        tier=stamp.tier,
+        method=answer.method,
+        model=stamp.model,
+        ontology_version=stamp.ontology_version,
+        prompt_version=answer.prompt_version,
+        run_id=stamp.run_id,
+    )
+    return with_digest(
+        KnowledgeRow(
+            item_id=listing.item_id,
+            attr_id=answer.key_id,
+            category_id=category_id,
+            spu_id=listing.spu_id,
+            value_ids=answer.value_ids,
+            value_texts=answer.values,
+            status=STATED if answer.values else NOT_STATED,
+            evidence=answer.evidence,
+            confidence=round(answer.confidence, 4),
+            provenance=provenance,
+            fingerprint=fingerprint,
+            event_ms=event_ms,
+            version=version_of(event_ms, stamp.generation, stamp.tier),
+            digest="",
+        )
+    )

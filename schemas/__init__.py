@@ -1,0 +1,1 @@
+"""Contracts of every table, topic, file and shard: one frozen record each."""
