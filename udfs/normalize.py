@@ -1,0 +1,187 @@
+"""From the words of a listing to the canonical form of a value, by the rule that the key's ontology entry states.
+
+Rules come from outside in words (interchange `normalization`): they are read once per key into a `Rule`; a rule that
+is not understood leaves the text as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
+
+import pint
+
+from schemas.ontology import AttributeKey
+from udfs.quantity import WORDS, Quantity, factor, quantities, unit, written
+
+AS_IS, UPPER, STRIP_MARKS, CONVERT, EXPAND, NUMBER, DIGITS, CHOICE = (
+    "as_is", "upper", "strip_marks", "convert", "expand", "number", "digits", "choice",
+)  # fmt: skip
+_TARGET = re.compile(r"\b(?:to|into|in)\s+(?:the\s+)?([A-Za-z]+)(?:\s*\(([A-Za-z]+)\))?")
+_ASSUMED = re.compile(r"\bassume[^.]*\bin\s+([A-Za-z]+)", re.I)
+_PLACES = re.compile(r"\b(one|two|three|\d)\s+decimal", re.I)
+_PAIR = re.compile(r"['\"‘“]?([A-Za-z]{1,4})['\"’”]?\s+(?:to|with|by|as|->)\s+['\"‘“]?([A-Za-z][A-Za-z ]{2,30}?)['\"’”]?(?=[,.;]|\s+and\b|$)")
+_DIGIT_RANGE = re.compile(r"digits?\s+(\d+)\s*(?:to|-|through)\s*(\d+)", re.I)
+_CODE = re.compile(r"\d{11,14}")
+_WORD_NUMBER = re.compile(r"[A-Za-z]+|[一二两三四五六七八九十](?=[个只件支片包袋盒条双套颗枚])")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A normalisation rule, read."""
+
+    kind: str
+    target: pint.Unit | None = None
+    assumed: pint.Unit | None = None
+    decimals: int = 0
+    first: int = 0
+    last: int = 0
+    expansions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def computes(self) -> bool:
+        """Whether the canonical value is computed from the surface text, and need not be in the ontology."""
+        return self.kind in (STRIP_MARKS, CONVERT, EXPAND, NUMBER, DIGITS)
+
+
+def rule_of(key: AttributeKey) -> Rule:
+    """The rule of a key; `AS_IS` when it states none or one that is not understood."""
+    if key.normalization is None:
+        return Rule(AS_IS)
+    return read_rule(key.normalization.rule, key.normalization.instruction)
+
+
+@lru_cache(maxsize=8192)
+def read_rule(name: str, instruction: str) -> Rule:
+    """Read a rule's name and instruction.
+
+    >>> read_rule("Unit Conversion", "Convert to centimeters (cm), rounded to one decimal place.").kind
+    'convert'
+    >>> dict(read_rule("Unit Expansion", "Convert 'GB' to 'Gigabytes', 'TB' to 'Terabytes'.").expansions)
+    {'gb': 'Gigabytes', 'tb': 'Terabytes'}
+    """
+    said = name.lower()
+    if "upper" in said:
+        return Rule(UPPER)
+    if "mark" in said or "punctuation" in said:
+        return Rule(STRIP_MARKS)
+    if "substring" in said:
+        found = _DIGIT_RANGE.search(instruction)
+        return Rule(DIGITS, first=int(found[1]), last=int(found[2])) if found else Rule(AS_IS)
+    if "expansion" in said and "unit" in said:
+        return Rule(EXPAND, expansions=MappingProxyType(_expansions(instruction)))
+    if "conversion" in said or "unit" in said:
+        return _conversion(instruction)
+    if "numeric" in said or "number" in said:
+        return Rule(NUMBER)
+    return Rule(CHOICE) if "generali" in said or "expansion" in said or "classif" in said else Rule(AS_IS)
+
+
+def _expansions(instruction: str) -> dict[str, str]:
+    return {short.lower(): long.strip() for short, long in _PAIR.findall(instruction) if short.lower() != long.lower()}
+
+
+def _conversion(instruction: str) -> Rule:
+    names = [name for match in _TARGET.finditer(instruction) for name in (match[1], match[2]) if name]
+    target = next((found for found in map(unit, names) if found is not None), None)
+    if target is None:
+        return Rule(AS_IS)
+    assumed = _ASSUMED.search(instruction)
+    places = _PLACES.search(instruction)
+    decimals = {"one": 1, "two": 2, "three": 3}.get(places[1].lower(), 0) if places else 0
+    if places and places[1].isdigit():
+        decimals = int(places[1])
+    return Rule(CONVERT, target=target, assumed=unit(assumed[1]) if assumed else None, decimals=decimals)
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """A canonical value and the span of the document that it was computed from."""
+
+    value: str
+    start: int
+    end: int
+
+
+def extracted(text: str, rule: Rule) -> list[Surface]:
+    """Every canonical value that a computing rule can read out of a text, with its span.
+
+    >>> rule = read_rule("Unit Conversion", "Convert to centimeters (cm), rounded to one decimal place.")
+    >>> [s.value for s in extracted('8 inch x 20cm, 3 lbs', rule)]
+    ['20.3', '20.0']
+    """
+    if rule.kind == DIGITS:
+        return [Surface(m[0][rule.first - 1 : rule.last], m.start(), m.end()) for m in _CODE.finditer(text)]
+    if rule.kind == STRIP_MARKS:
+        return _codes(text)
+    found = [surface for quantity in quantities(text) for surface in _computed(text, quantity, rule)]
+    if rule.kind == NUMBER:
+        found += [
+            Surface(str(WORDS[m[0].lower()]), m.start(), m.end())
+            for m in _WORD_NUMBER.finditer(text)
+            if m[0].lower() in WORDS
+        ]
+    return found
+
+
+def _computed(text: str, quantity: Quantity, rule: Rule) -> Iterable[Surface]:
+    if rule.kind == CONVERT:
+        return _converted(quantity, rule)
+    plain = text[quantity.start : quantity.number_end]
+    if rule.kind == EXPAND:
+        word = rule.expansions.get(quantity.unit_text.lower().rstrip("s"))
+        long = {name.lower(): name for name in rule.expansions.values()}.get(quantity.unit_text.lower())
+        return [Surface(f"{plain} {word or long}", quantity.start, quantity.end)] if word or long else []
+    if rule.kind == NUMBER:
+        thousands = quantity.unit_text.lower() == "k" or text[quantity.number_end : quantity.number_end + 1] in ("K", "k")
+        value = quantity.value * 1000 if thousands else quantity.value
+        end = quantity.number_end + thousands
+        return [Surface(str(int(value)) if value == int(value) else plain, quantity.start, end)]
+    return []
+
+
+def _converted(quantity: Quantity, rule: Rule) -> Iterable[Surface]:
+    source = unit(quantity.unit_text) if quantity.unit_text else rule.assumed
+    by = factor(source, rule.target) if source is not None and rule.target is not None else None
+    found = []
+    if by is not None:
+        found.append(Surface(written(quantity.value * by, rule.decimals), quantity.start, quantity.end))
+    if quantity.unit_text and rule.assumed is not None and by is None and rule.target is not None:
+        plain = factor(rule.assumed, rule.target)
+        if plain is not None:
+            found.append(Surface(written(quantity.value * plain, rule.decimals), quantity.start, quantity.number_end))
+    return found
+
+
+_CODE_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-./'&+_#]*")
+
+
+def _codes(text: str) -> list[Surface]:
+    """Words that look like part numbers: four or more characters with a digit, or all capitals."""
+    found = []
+    for match in _CODE_WORD.finditer(text):
+        words = match[0].rstrip("-./'&+_#")
+        code = re.sub(r"[^A-Za-z0-9]", "", words)
+        if len(code) >= 4 and (any(c.isdigit() for c in code) or code.isupper()):
+            found.append(Surface(code, match.start(), match.start() + len(words)))
+    return found
+
+
+def normalized(text: str, rule: Rule) -> str:
+    """One surface text in canonical form; unchanged where the rule does not apply to it."""
+    if rule.kind == UPPER:
+        return text.upper()
+    if rule.computes:
+        whole = [s for s in extracted(text, rule) if s.start == 0]
+        return max(whole, key=lambda s: s.end).value if whole else text
+    return text
+
+
+def decimals_of(examples: Iterable[str]) -> int:
+    """How many decimals the example values of a key have, most often."""
+    places = Counter(len(text.partition(".")[2]) for text in examples if re.fullmatch(r"\d+(?:\.\d+)?", text))
+    return places.most_common(1)[0][0] if places else 0

@@ -1,0 +1,139 @@
+"""Numbers with units, read from text and converted by a units library."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import pint
+
+NUMBER = r"\d+(?:,\d{3})+(?:\.\d+)?|\d+[ -]+\d+/\d+|\d+/\d+|\d*\.\d+|\d+"
+_NUMBER = re.compile(NUMBER)
+_UNIT_TEXT = r"[A-Za-zµΩ°]{1,12}\.?|[\"']|[\u4e00-\u9fff]{1,3}"
+_QUANTITY = re.compile(rf"(?<![\w.])({NUMBER})(?:[ -]{{0,2}}({_UNIT_TEXT}))?")
+# Spellings that the units library does not have; the right-hand side is its own name.
+_ALIASES = {
+    '"': "inch", "in": "inch", "ins": "inch", "inche": "inch", "英寸": "inch", "寸": "inch", "'": "foot", "ft": "foot",
+    "英尺": "foot", "厘米": "centimeter", "公分": "centimeter", "毫米": "millimeter", "米": "meter", "lbs": "pound",
+    "lb": "pound", "磅": "pound", "盎司": "ounce", "克": "gram", "千克": "kilogram", "公斤": "kilogram", "斤": "jin",
+    "gr": "gram", "gm": "gram", "gms": "gram", "kgs": "kilogram", "毫升": "milliliter", "升": "liter", "瓦": "watt",
+    "伏": "volt", "毫安": "milliampere_hour", "mah": "milliampere_hour", "小时": "hour", "分钟": "minute",
+    "oz": "ounce", "yd": "yard", "yds": "yard", "gb": "gigabyte", "tb": "terabyte", "mb": "megabyte", "kb": "kilobyte",
+    "g": "gram", "m": "meter", "l": "liter", "w": "watt", "v": "volt", "k": "kilo_count", "ghz": "gigahertz", "mhz": "megahertz",
+    "ct": "carat", "ml": "milliliter", "cm": "centimeter", "mm": "millimeter", "kg": "kilogram", "qt": "quart",
+    "gal": "gallon", "hrs": "hour", "hr": "hour", "wh": "watt_hour", "rpm": "revolutions_per_minute",
+}  # fmt: skip
+# Short spellings are units only when listed: "pcs" is not a parsec, nor "pk" a peck.
+_SHORT = frozenset("day km dm mg hz khz kw mw hp psi btu ma kv ah kwh dl cl ton bar min sec ft2 mph db lux".split())
+WORDS = {
+    word: value
+    for value, words in {
+        1: "one single once", 2: "two dual double twin pair", 3: "three triple", 4: "four quad", 5: "five", 6: "six hexa",
+        7: "seven", 8: "eight octa", 9: "nine", 10: "ten", 11: "eleven", 12: "twelve dozen", 20: "twenty", 100: "hundred",
+    }.items()  # fmt: skip
+    for word in words.split()
+} | dict(zip("一二两三四五六七八九十", (1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10), strict=True))
+
+
+@lru_cache(maxsize=1)
+def registry() -> pint.UnitRegistry:
+    """The units library's registry, with the units of trade that it lacks."""
+    units = pint.UnitRegistry(cache_folder=None)
+    units.define("jin = 500 * gram")
+    return units
+
+
+@lru_cache(maxsize=4096)
+def unit(text: str) -> pint.Unit | None:
+    """The unit that a spelling means, or None.
+
+    >>> str(unit("inches")), str(unit("公斤")), unit("bananas")
+    ('inch', 'kilogram', None)
+    """
+    plain = text.strip().rstrip(".")
+    for spelling in (plain.lower(), plain.lower().rstrip("s"), plain):
+        name = _ALIASES.get(spelling, spelling)
+        if not name.replace("_", "").isalpha() or (len(name) < 4 and name not in _SHORT):
+            continue
+        try:
+            return registry().Unit(name)
+        except (pint.errors.PintError, AttributeError, ValueError, TypeError):
+            continue
+    return None
+
+
+@lru_cache(maxsize=4096)
+def factor(source: pint.Unit, target: pint.Unit) -> float | None:
+    """What to multiply by to get from one unit to another, or None when they measure different things."""
+    try:
+        return float(registry().Quantity(1.0, source).to(target).magnitude)
+    except (pint.errors.PintError, ValueError, TypeError):
+        return None
+
+
+def number(text: str) -> float | None:
+    """The value of a written number.
+
+    >>> number("1,200"), number("8 1/2"), number("3/4"), number(".5")
+    (1200.0, 8.5, 0.75, 0.5)
+    """
+    plain = text.replace(",", "").strip()
+    mixed = re.fullmatch(r"(\d+)[ -]+(\d+)/(\d+)", plain)
+    try:
+        if mixed:
+            return int(mixed[1]) + float(Fraction(int(mixed[2]), int(mixed[3])))
+        return float(Fraction(plain)) if "/" in plain else float(plain)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number found in text, with the unit spelling that follows it ("" when none does)."""
+
+    start: int
+    number_end: int
+    end: int
+    value: float
+    unit_text: str
+
+
+def quantities(text: str) -> list[Quantity]:
+    """Every number of a text with what may be its unit; mixed numbers also give their parts.
+
+    >>> [(q.value, q.unit_text) for q in quantities('8 1/2" x 11 in')]
+    [(8.5, '"'), (8.0, ''), (0.5, '"'), (11.0, 'in')]
+    """
+    found: list[Quantity] = []
+    for match in _QUANTITY.finditer(text):
+        value = number(match[1])
+        if value is None:
+            continue
+        known = match[2] and unit(match[2]) is not None
+        end = match.end() if known else match.end(1)
+        found.append(Quantity(match.start(), match.end(1), end, value, match[2] if known else ""))
+        found += _inner_numbers(match, end)
+    return found
+
+
+def _inner_numbers(match: re.Match[str], end: int) -> list[Quantity]:
+    mixed = re.fullmatch(r"(\d+)([ -]+)(\d+/\d+)", match[1])
+    inner = number(mixed[3]) if mixed else None
+    if mixed is None or inner is None:
+        return []
+    start = match.start(1)
+    whole = Quantity(start, start + len(mixed[1]), start + len(mixed[1]), float(mixed[1]), "")
+    first = start + len(mixed[1]) + len(mixed[2])
+    return [whole, Quantity(first, match.end(1), end, inner, match[2] if end > match.end(1) else "")]
+
+
+def written(value: float, decimals: int) -> str:
+    """A number in canonical form, halves rounded up.
+
+    >>> written(26.67, 1), written(0.5, 0), written(12.0, 1)
+    ('26.7', '1', '12.0')
+    """
+    scaled = int(value * 10**decimals + 0.5 + 1e-9)
+    return f"{scaled / 10**decimals:.{decimals}f}"
