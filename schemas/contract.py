@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+ABSENT = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,12 @@ class Invalid:
 
     value: Mapping[str, Any]
     field: str
+
+
+def spoiled(valid: Mapping[str, Any], field: str, value: Any) -> Invalid:
+    """A valid example with one field made wrong (`ABSENT`: left out): it has that fault and no other."""
+    kept = {name: given for name, given in valid.items() if name != field}
+    return Invalid(kept if value is ABSENT else {**kept, field: value}, field)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from schemas.contract import Example, Invalid, contract, contract_of
+from schemas.contract import ABSENT, Example, contract, contract_of, spoiled
 
 STATED = "stated"
 NOT_STATED = "not_stated"
@@ -36,13 +36,34 @@ class Provenance:
     run_id: str = field(metadata={"doc": "run that computed the row"})
 
 
-_PROVENANCE = {
+_PROVENANCE: dict[str, object] = {
     "tier": "offline",
     "method": "ranker",
     "model": "ranker-1",
     "ontology_version": "v1",
     "prompt_version": "",
     "run_id": "2026-11-01",
+}
+
+
+_ROW: dict[str, object] = {
+    "item_id": "sku-1",
+    "attr_id": "form",
+    "category_id": "tea",
+    "spu_id": "spu-1",
+    "value_ids": ["tea.form.1"],
+    "value_texts": ["loose leaf"],
+    "status": STATED,
+    "evidence": [
+        {"value": "loose leaf", "source_field": "title", "start": 0, "end": 10, "words": "Loose leaf"}
+    ],
+    "confidence": 0.97,
+    "provenance": _PROVENANCE,
+    "fingerprint": "0" * 32,
+    "event_ms": 1_790_000_000_000,
+    "version": 1_790_000_000_000 << 21,
+    "digest": "0" * 32,
+    "is_deleted": False,
 }
 
 
@@ -53,26 +74,14 @@ _PROVENANCE = {
     ordering="version",
     owner="merge",
     retention_days=None,
-    valid=Example(
-        {
-            "item_id": "sku-1",
-            "attr_id": "form",
-            "category_id": "tea",
-            "spu_id": "spu-1",
-            "value_ids": ["tea.form.1"],
-            "value_texts": ["loose leaf"],
-            "status": STATED,
-            "evidence": [{"value": "loose leaf", "source_field": "title", "start": 0, "end": 10, "words": "loose leaf"}],
-            "confidence": 0.97,
-            "provenance": _PROVENANCE,
-            "fingerprint": "0" * 32,
-            "event_ms": 1_790_000_000_000,
-            "version": 1_790_000_000_000 << 21,
-            "digest": "0" * 32,
-            "is_deleted": False,
-        }
+    valid=Example(_ROW),
+    invalid=(
+        spoiled(_ROW, "attr_id", ""),
+        spoiled(_ROW, "status", "perhaps"),
+        spoiled(_ROW, "confidence", 1.2),
+        spoiled(_ROW, "provenance", _PROVENANCE | {"tier": "weekly"}),
+        spoiled(_ROW, "version", ABSENT),
     ),
-    invalid=(Invalid({"item_id": "sku-1", "attr_id": ""}, "attr_id"),),
 )
 @dataclass(frozen=True, slots=True)
 class KnowledgeRow:
@@ -83,16 +92,22 @@ class KnowledgeRow:
     """
 
     item_id: str = field(metadata={"min_length": 1, "max_length": 200, "doc": "SKU id"})
-    attr_id: str = field(metadata={"min_length": 1, "max_length": 200, "doc": "key_id, or category, or scenario"})
+    attr_id: str = field(
+        metadata={"min_length": 1, "max_length": 200, "doc": "key_id, or category, or scenario"}
+    )
     category_id: str = field(metadata={"doc": "category the row was computed in"})
     spu_id: str | None = field(metadata={"doc": "product family"})
     value_ids: tuple[str, ...] = field(metadata={"doc": "ontology ids, empty string for a value outside it"})
     value_texts: tuple[str, ...] = field(metadata={"doc": "normalised values, same order as value_ids"})
     status: str = field(metadata={"enum": KNOWLEDGE_STATUSES, "doc": "stated or not_stated"})
     evidence: tuple[Evidence, ...] = field(metadata={"doc": "words of the listing that support the values"})
-    confidence: float = field(metadata={"minimum": 0, "maximum": 1, "doc": "calibrated probability of the row"})
+    confidence: float = field(
+        metadata={"minimum": 0, "maximum": 1, "doc": "calibrated probability of the row"}
+    )
     provenance: Provenance = field(metadata={"doc": "what computed the row"})
-    fingerprint: str = field(metadata={"doc": "digest of the inputs: item text, ontology slice, model, prompt"})
+    fingerprint: str = field(
+        metadata={"doc": "digest of the inputs: item text, ontology slice, model, prompt"}
+    )
     event_ms: int = field(metadata={"minimum": 0, "doc": "time of the newest input, Unix ms, UTC"})
     version: int = field(metadata={"minimum": 0, "doc": "event_ms << 21 | generation: the merge order"})
     digest: str = field(metadata={"doc": "digest of the row's content; breaks ties of version"})

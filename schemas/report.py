@@ -5,7 +5,46 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from schemas.contract import Example, Invalid, contract
+from schemas.contract import Example, contract, spoiled
+
+CONFIDENCE_BINS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryCoverage:
+    """How much is known of one category's items."""
+
+    category_id: str = field(metadata={"doc": "category"})
+    items: int = field(metadata={"minimum": 0, "doc": "items recognised"})
+    pairs: int = field(metadata={"minimum": 0, "doc": "item x key pairs asked"})
+    stated: int = field(metadata={"minimum": 0, "doc": "pairs with at least one value"})
+    triples: int = field(metadata={"minimum": 0, "doc": "item, key, value triples"})
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressPoint:
+    """How far a run was at a moment."""
+
+    after_s: float = field(metadata={"minimum": 0, "doc": "seconds since the run's start"})
+    items: int = field(metadata={"minimum": 0, "doc": "items recognised until then"})
+    pairs: int = field(metadata={"minimum": 0, "doc": "item x key pairs answered until then"})
+
+
+_REPORT: dict[str, object] = {
+    "run_id": "2026-11-01",
+    "day": "2026-11-01",
+    "started_ms": 1_790_000_000_000,
+    "finished_ms": 1_790_000_060_000,
+    "counts": {"listings_read": 100, "triples": 640},
+    "seconds": {"recognise": 40.0},
+    "tokens": {"requests": 30, "prompt_tokens": 12_000, "cached_tokens": 9_000, "completion_tokens": 300},
+    "versions": {"ontology": "v1"},
+    "methods": {"rule": 500, "discriminator": 90},
+    "rejects": {"wrong_type": 1},
+    "confidence": [0] * 19 + [640],
+    "coverage": [{"category_id": "tea", "items": 99, "pairs": 990, "stated": 610, "triples": 640}],
+    "progress": [{"after_s": 40.0, "items": 99, "pairs": 990}],
+}
 
 
 @contract(
@@ -14,29 +53,40 @@ from schemas.contract import Example, Invalid, contract
     key=("run_id",),
     owner="offline job",
     retention_days=365,
-    valid=Example(
-        {
-            "run_id": "2026-11-01",
-            "day": "2026-11-01",
-            "started_ms": 1_790_000_000_000,
-            "finished_ms": 1_790_000_060_000,
-            "counts": {"listings_read": 100},
-            "seconds": {"recognise": 40.0},
-            "tokens": {"prompt": 12_000},
-            "versions": {"ontology": "v1"},
-        }
+    valid=Example(_REPORT),
+    invalid=(
+        spoiled(_REPORT, "run_id", ""),
+        spoiled(_REPORT, "day", "2026-02-30"),
+        spoiled(_REPORT, "counts", {"listings_read": "many"}),
+        spoiled(_REPORT, "coverage", [{"category_id": "tea"}]),
     ),
-    invalid=(Invalid({"run_id": "", "day": "2026-11-01"}, "run_id"),),
 )
 @dataclass(frozen=True, slots=True)
 class RunReport:
     """Row of `run_report` v1. Key: run_id."""
 
     run_id: str = field(metadata={"min_length": 1, "doc": "run"})
-    day: str = field(metadata={"doc": "day partition, YYYY-MM-DD"})
+    day: str = field(metadata={"format": "date", "doc": "day partition"})
     started_ms: int = field(metadata={"minimum": 0, "doc": "start, Unix ms"})
     finished_ms: int = field(metadata={"minimum": 0, "doc": "end, Unix ms"})
-    counts: Mapping[str, int] = field(metadata={"doc": "what was read, rejected, planned, recognised, merged"})
+    counts: Mapping[str, int] = field(
+        metadata={"doc": "what was read, rejected, planned, recognised, merged"}
+    )
     seconds: Mapping[str, float] = field(metadata={"doc": "wall or worker seconds by stage"})
-    tokens: Mapping[str, int] = field(metadata={"doc": "prompt, cached and completion tokens, requests"})
-    versions: Mapping[str, str] = field(metadata={"doc": "ontology, models, prompt"})
+    tokens: Mapping[str, int] = field(
+        metadata={"doc": "requests, prompt_tokens, cached_tokens, completion_tokens, encoded_texts"}
+    )
+    versions: Mapping[str, str] = field(metadata={"doc": "ontology, models, prompt, code"})
+    methods: Mapping[str, int] = field(
+        default_factory=dict, metadata={"doc": "pairs by the method that answered"}
+    )
+    rejects: Mapping[str, int] = field(default_factory=dict, metadata={"doc": "rejected listings by reason"})
+    confidence: tuple[int, ...] = field(
+        default=(), metadata={"minimum": 0, "doc": "stated rows by confidence, 20 equal bins of 0 to 1"}
+    )
+    coverage: tuple[CategoryCoverage, ...] = field(default=(), metadata={"doc": "what is known, by category"})
+    progress: tuple[ProgressPoint, ...] = field(default=(), metadata={"doc": "items over time"})
+    machine: Mapping[str, str] = field(
+        default_factory=dict, metadata={"doc": "where it ran: cpu, cores, memory"}
+    )
+    notes: tuple[str, ...] = field(default=(), metadata={"doc": "what a reader should know, in sentences"})

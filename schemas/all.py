@@ -1,0 +1,28 @@
+"""Every contract of the suite, in the order of the docs."""
+
+from __future__ import annotations
+
+from schemas.change import Change
+from schemas.contract import Contract, contract_of
+from schemas.knowledge import KnowledgeRow
+from schemas.listing import Listing
+from schemas.ontology import AttributeKey, AttributeValue, Category, ScenarioTag
+from schemas.report import RunReport
+from schemas.shard import Reject, ShardEntry, ShardItem
+
+CONTRACTS: tuple[Contract, ...] = tuple(
+    contract_of(record)
+    for record in (
+        Listing,
+        Category,
+        AttributeKey,
+        AttributeValue,
+        ScenarioTag,
+        KnowledgeRow,
+        Change,
+        ShardItem,
+        ShardEntry,
+        Reject,
+        RunReport,
+    )
+)
