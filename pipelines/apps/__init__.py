@@ -1,0 +1,1 @@
+"""Applications and reports over the item library: evaluation, run report."""
