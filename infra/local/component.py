@@ -1,0 +1,48 @@
+"""What the stack knows about one component before it runs."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A file that must be there before a component can start, and what to do when it is not."""
+
+    path: Path
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A TCP port that a component listens on, and the setting that moves it."""
+
+    number: int
+    variable: str
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One process of the stack: how it starts, what it needs, and how to tell that it is ready.
+
+    `healthy` answers within about two seconds and never raises. `env` is added to the caller's environment.
+    `identity` names what is served (a model, a data format): with the command it decides about a restart.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    ports: tuple[Port, ...]
+    needs: tuple[Need, ...]
+    healthy: Callable[[], bool]
+    start_timeout_s: float
+    identity: str
+    model: str | None = None
+
+    def fingerprint(self) -> str:
+        """Digest of everything that a running process must have been started with."""
+        parts = [self.argv, sorted(self.env.items()), self.identity]
+        return hashlib.sha256(json.dumps(parts).encode("utf-8")).hexdigest()

@@ -1,0 +1,128 @@
+"""`aiic up | down | status | logs`: the local stack of a Kafka broker and two vLLM servers."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+from infra.local import stack
+from infra.local.config import DEFAULT_FILE, ConfigError, LocalConfig, load_config
+from infra.local.stack import ComponentStatus, StackError
+from infra.local.state import StateError
+
+MIB = 1024 * 1024
+FOLLOW_POLL_S = 0.3
+ERRORS = (StackError, ConfigError, StateError, TimeoutError)
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the four commands."""
+    up = subparsers.add_parser("up", help="start the local stack and wait until it is healthy; safe to repeat")
+    down = subparsers.add_parser("down", help="end what `up` started; logs stay, and Kafka's data unless --wipe")
+    status = subparsers.add_parser("status", help="health, ports, pids, memory; exit code 1 when not all is up")
+    logs = subparsers.add_parser("logs", help="show the log of one component")
+    for parser, run in ((up, _up), (down, _down), (status, _status), (logs, _logs)):
+        parser.add_argument("--config", type=Path, default=DEFAULT_FILE, help="settings, default %(default)s")
+        parser.set_defaults(func=_guarded(run))
+    for parser in (up, down, status):
+        parser.add_argument("--only", type=_names, default=stack.NAMES, help=f"some of {','.join(stack.NAMES)}")
+    down.add_argument("--wipe", action="store_true", help="also delete Kafka's data and all logs")
+    status.add_argument("--json", action="store_true", help="for programs")
+    logs.add_argument("name", choices=stack.NAMES)
+    logs.add_argument("-f", "--follow", action="store_true", help="go on until interrupted")
+    logs.add_argument("-n", "--lines", type=int, default=50, help="last lines to show, default %(default)s")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Read a comma list of component names."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names or not set(names) <= set(stack.NAMES):
+        raise argparse.ArgumentTypeError(f"{text!r}: choose from {','.join(stack.NAMES)}")
+    return names
+
+
+def _guarded(run: Callable[[argparse.Namespace, LocalConfig], int]) -> Callable[[argparse.Namespace], int]:
+    """Read the settings, run a command, and turn expected errors into one message and exit code 1."""
+
+    def guarded(args: argparse.Namespace) -> int:
+        try:
+            return run(args, load_config(args.config, env=os.environ))
+        except ERRORS as error:
+            print(f"aiic {args.command}: {error}", file=sys.stderr)
+            return 1
+
+    return guarded
+
+
+def _up(args: argparse.Namespace, config: LocalConfig) -> int:
+    try:
+        stack.up(config, stack.components(config, args.only), _say, os.environ)
+    except KeyboardInterrupt:
+        _say("interrupted: what was started goes on; `./aiic status` shows it, `./aiic down` ends it")
+        raise
+    return 0
+
+
+def _down(args: argparse.Namespace, config: LocalConfig) -> int:
+    if args.wipe and set(args.only) != set(stack.NAMES):
+        raise StackError("--wipe deletes the data of the whole stack: use it without --only")
+    stack.down(config, args.only, _say)
+    if args.wipe:
+        for folder in ("kafka", "logs"):
+            shutil.rmtree(config.stack.state_dir / folder, ignore_errors=True)
+    return 0
+
+
+def _status(args: argparse.Namespace, config: LocalConfig) -> int:
+    rows = stack.status(config, stack.components(config, args.only))
+    print(json.dumps([asdict(row) for row in rows], indent=2) if args.json else _table(rows))
+    return 0 if all(row.health == "up" for row in rows) else 1
+
+
+def _logs(args: argparse.Namespace, config: LocalConfig) -> int:
+    with stack.log_path(config, args.name).open(encoding="utf-8", errors="replace") as log:
+        sys.stdout.writelines(deque(log, maxlen=max(args.lines, 0)))
+        sys.stdout.flush()
+        while args.follow:
+            sys.stdout.write(log.read())
+            sys.stdout.flush()
+            sleep(FOLLOW_POLL_S)
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _table(rows: list[ComponentStatus]) -> str:
+    """Render the rows as a table with aligned columns."""
+    header = ["component", "health", "port", "pid", "processes", "PSS MiB", "RSS MiB", "uptime", "model"]
+    cells = [header, *map(_cells, rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) for line in cells]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _cells(row: ComponentStatus) -> list[str]:
+    ports = ",".join(map(str, row.ports))
+    if row.pid is None:
+        return [row.name, row.health, ports, "-", "-", "-", "-", "-", row.model or "-"]
+    numbers: list[Any] = [row.pid, row.processes, round(row.pss_bytes / MIB), round(row.rss_bytes / MIB)]
+    return [row.name, row.health, ports, *map(str, numbers), _duration(row.uptime_s), row.model or "-"]
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as 1d02h, 2h03m, 4m05s."""
+    minutes, rest_s = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d{hours:02}h"
+    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest_s:02}s"
