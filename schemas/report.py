@@ -19,6 +19,7 @@ class CategoryCoverage:
     pairs: int = field(metadata={"minimum": 0, "doc": "item x key pairs asked"})
     stated: int = field(metadata={"minimum": 0, "doc": "pairs with at least one value"})
     triples: int = field(metadata={"minimum": 0, "doc": "item, key, value triples"})
+    name: str = field(default="", metadata={"doc": "the category's name"})
 
 
 @dataclass(frozen=True, slots=True)

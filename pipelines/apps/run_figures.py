@@ -1,0 +1,74 @@
+"""What a run's rows say about it: confidence, coverage by category. Added up shard by shard."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from schemas.knowledge import STATED, KnowledgeRow
+from schemas.report import CONFIDENCE_BINS, CategoryCoverage
+
+
+@dataclass(slots=True)
+class RunFigures:
+    """Counters of knowledge rows. The rows of one item must come one after the other.
+
+    `methods` counts pairs by the method that answered.
+    """
+
+    confidence: list[int] = field(default_factory=lambda: [0] * CONFIDENCE_BINS)
+    methods: Counter[str] = field(default_factory=Counter)
+    _items: Counter[str] = field(default_factory=Counter)
+    _pairs: Counter[str] = field(default_factory=Counter)
+    _stated: Counter[str] = field(default_factory=Counter)
+    _triples: Counter[str] = field(default_factory=Counter)
+    _item_id: str = ""
+
+    def add(self, rows: Iterable[KnowledgeRow]) -> None:
+        """Count rows; tombstones and rows that are not of a key (`_category`) are no pairs."""
+        for row in rows:
+            if row.is_deleted:
+                continue
+            if row.item_id != self._item_id:
+                self._item_id = row.item_id
+                self._items[row.category_id] += 1
+            if not row.attr_id.startswith("_"):
+                self._add_pair(row)
+
+    @property
+    def items(self) -> int:
+        """Items counted so far."""
+        return self._items.total()
+
+    @property
+    def pairs(self) -> int:
+        """Item x key pairs counted so far."""
+        return self._pairs.total()
+
+    @property
+    def triples(self) -> int:
+        """Item, key, value triples counted so far."""
+        return self._triples.total()
+
+    def coverage(self, names: Mapping[str, str]) -> tuple[CategoryCoverage, ...]:
+        """What is known by category, the largest first; `names` are the categories' names by id."""
+        return tuple(
+            CategoryCoverage(
+                category_id=category_id,
+                items=items,
+                pairs=self._pairs[category_id],
+                stated=self._stated[category_id],
+                triples=self._triples[category_id],
+                name=names.get(category_id, ""),
+            )
+            for category_id, items in sorted(self._items.items(), key=lambda found: (-found[1], found[0]))
+        )
+
+    def _add_pair(self, row: KnowledgeRow) -> None:
+        self._pairs[row.category_id] += 1
+        self.methods[row.provenance.method] += 1
+        if row.status == STATED:
+            self._stated[row.category_id] += 1
+            self._triples[row.category_id] += len(row.value_texts)
+            self.confidence[min(CONFIDENCE_BINS - 1, int(row.confidence * CONFIDENCE_BINS))] += 1
