@@ -59,8 +59,8 @@ def read_listings(
 ) -> ListingBatch:
     """The listings of JSONL and Parquet files (or folders of them) as one batch, one state an item.
 
-    An item given twice is kept once: the state with the newest event_time, at equal times the first one; the
-    others are rejects `duplicate_id`. A listing without event_time gets `default_event_ms`. The files are read
+    An item given twice is kept once: the state with the newest event_time, at equal times the first one;
+    the others are rejects `duplicate_id`. A listing without event_time gets `default_event_ms`. The files are read
     twice, and what is held of each listing is 24 bytes.
     Errors: AbsentInput, EmptyInput, UnreadableInput, all before the first listing.
     """

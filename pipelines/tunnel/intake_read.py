@@ -192,7 +192,7 @@ def _plain(value: Any, name: str) -> Any:
 
 
 def _attributes(pairs: Any) -> Any:
-    """Names and texts of a map or struct column; a struct holds every name in every row, most of them null."""
+    """Names and texts of a map or struct column; a struct has every name in every row, most null."""
     pairs = list(pairs)
     if any(not isinstance(pair, tuple) or len(pair) != 2 for pair in pairs):
         return pairs
