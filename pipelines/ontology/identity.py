@@ -1,0 +1,38 @@
+"""Content digests of ontology elements: equal content has one identity, in every version and on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field
+from typing import Any
+
+from pipelines.ontology.snapshot import Value, ValueSet
+
+REF_BYTES = 12
+
+
+def digest(content: Any, size: int = REF_BYTES) -> str:
+    """Hex digest of any JSON-able content."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=size).hexdigest()
+
+
+@dataclass(slots=True)
+class Identities:
+    """Digests of values, each worked out once however many sets hold the value."""
+
+    refs: dict[Value, str] = field(default_factory=dict)
+
+    def value_ref(self, value: Value) -> str:
+        """Digest of one value's whole content."""
+        found = self.refs.get(value)
+        if found is None:
+            found = self.refs[value] = digest(astuple(value))
+        return found
+
+    def value_set_of(self, context: str, values: Sequence[Value]) -> ValueSet:
+        """The set of these values, in this order, under this key name; its id follows from them."""
+        refs = [self.value_ref(value) for value in values]
+        return ValueSet(f"vs-{digest([context, refs])}", context, tuple(values))
