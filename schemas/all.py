@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schemas.change import Change
 from schemas.contract import Contract, contract_of
+from schemas.gold import GoldPair
 from schemas.knowledge import KnowledgeRow
 from schemas.listing import Listing
 from schemas.ontology import AttributeKey, AttributeValue, Category, ScenarioTag
@@ -24,5 +25,6 @@ CONTRACTS: tuple[Contract, ...] = tuple(
         ShardEntry,
         Reject,
         RunReport,
+        GoldPair,
     )
 )
