@@ -68,7 +68,9 @@ def wait_ready(servers: str, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while not ping(servers, timeout_s=2.0):
         if time.monotonic() > deadline:
-            raise KafkaUnavailable(f"no Kafka broker at {servers} after {timeout_s:g} s: run `./aiic up --only kafka`")
+            raise KafkaUnavailable(
+                f"no Kafka broker at {servers} after {timeout_s:g} s: run `./aiic up --only kafka`"
+            )
         time.sleep(POLL_S)
 
 
@@ -84,7 +86,9 @@ def ensure_topics(servers: str, topics: Sequence[Topic], timeout_s: float = 30.0
         found = {entry["name"]: len(entry["partitions"]) for entry in admin.describe_topics()}
     for topic in topics:
         if found[topic.name] != topic.partitions:
-            raise TopicMismatch(f"topic {topic.name} has {found[topic.name]} partitions, expected {topic.partitions}")
+            raise TopicMismatch(
+                f"topic {topic.name} has {found[topic.name]} partitions, expected {topic.partitions}"
+            )
     return created
 
 

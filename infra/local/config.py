@@ -136,4 +136,6 @@ def _value(where: str, declared: Any, raw: Any, root: Path) -> Any:
         if number > 0 and number == float(raw):
             return number
     expected = getattr(declared, "__name__", str(declared))
-    raise ConfigError(f"{where} = {raw!r}: expected {expected}{' above 0' if declared in (int, float) else ''}")
+    raise ConfigError(
+        f"{where} = {raw!r}: expected {expected}{' above 0' if declared in (int, float) else ''}"
+    )

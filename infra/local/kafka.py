@@ -1,6 +1,5 @@
 """The local Kafka broker: one JVM in KRaft mode that is broker and controller."""
 
-
 from infra.kafka import ping
 from infra.local.component import Component, Need, Port
 from infra.local.config import LocalConfig
@@ -12,12 +11,13 @@ CLUSTER_ID = "YWlpYy1sb2NhbC1rYWZrYQ"
 START = """
 formatted=$1 settings=$2 jars=$3 cluster=$4
 shift 4
+java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 if ! [ -e "$formatted" ]; then
-  java -Xmx128m -cp "$jars" kafka.tools.StorageTool \
+  "$java" -Xmx128m -cp "$jars" kafka.tools.StorageTool \
     format -t "$cluster" -c "$settings" --standalone --ignore-formatted || exit 1
   touch "$formatted"
 fi
-exec java "$@" -cp "$jars" kafka.Kafka "$settings"
+exec "$java" "$@" -cp "$jars" kafka.Kafka "$settings"
 """
 LOGGING = """Configuration:
   status: error

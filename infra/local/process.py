@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,12 +160,10 @@ def port_holder(port: int) -> str:
 
 
 def _signal_group(identity: ProcessId, number: signal.Signals) -> None:
-    """Signal every member by pid and the group as one; a member that just ended is no error."""
+    """Signal the whole group; that it ended meanwhile is no error."""
     if members(identity):
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(identity.pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def _wait_gone(identity: ProcessId, patience_s: float) -> bool:
@@ -180,10 +179,8 @@ def _wait_gone(identity: ProcessId, patience_s: float) -> bool:
 
 def _reap(pid: int) -> None:
     """Collect the exit status of a child of this process, so that it is no zombie."""
-    try:
+    with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
 
 
 def _belongs(pid: int, identity: ProcessId) -> bool:

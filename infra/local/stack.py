@@ -66,7 +66,9 @@ def up(config: LocalConfig, wanted: Sequence[Component], report: Report, env: Ma
     Errors: StackError for what is missing, a busy port, a death at start, or no health in time.
     """
     state_dir = config.stack.state_dir
-    with state.locked(state_dir, lambda holder: report(f"waiting for another ./aiic (pid {holder}) to finish")):
+    with state.locked(
+        state_dir, lambda holder: report(f"waiting for another ./aiic (pid {holder}) to finish")
+    ):
         to_start = [component for component in wanted if not _keeps_running(config, component, report)]
         _check_needs(config, to_start)
         started = time.monotonic()
@@ -81,7 +83,9 @@ def down(config: LocalConfig, names: Sequence[str], report: Report) -> None:
     state_dir = config.stack.state_dir
     if not state_dir.exists():
         return
-    with state.locked(state_dir, lambda holder: report(f"waiting for another ./aiic (pid {holder}) to finish")):
+    with state.locked(
+        state_dir, lambda holder: report(f"waiting for another ./aiic (pid {holder}) to finish")
+    ):
         for name in names:
             _stop(config, name, report)
 
@@ -170,7 +174,9 @@ def _wait_healthy(config: LocalConfig, wanted: Sequence[Component], started: flo
                 report(f"{component.name}: ready after {elapsed:.0f} s, port {component.ports[0].number}")
                 del waiting[component.name]
             elif not _alive(config, component.name):
-                raise StackError(f"{component.name} died while starting\n{_tail(_log(config, component.name))}")
+                raise StackError(
+                    f"{component.name} died while starting\n{_tail(_log(config, component.name))}"
+                )
             elif elapsed > component.start_timeout_s:
                 tail = _tail(_log(config, component.name))
                 raise StackError(f"{component.name} is not healthy after {elapsed:.0f} s\n{tail}")

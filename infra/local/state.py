@@ -37,7 +37,7 @@ def save(state_dir: Path, running: Running) -> None:
     path = _path(state_dir, running.name)
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(asdict(running), indent=2), encoding="utf-8")
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def load(state_dir: Path, name: str) -> Running | None:
@@ -54,7 +54,9 @@ def load(state_dir: Path, name: str) -> Running | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
-        raise StateError(f"{path} cannot be read ({error}): end its process by hand, then delete it") from error
+        raise StateError(
+            f"{path} cannot be read ({error}): end its process by hand, then delete it"
+        ) from error
 
 
 def forget(state_dir: Path, name: str) -> None:

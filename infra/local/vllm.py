@@ -5,6 +5,7 @@ Measured on 2 cores (AMD, AVX-512 with bf16, no AMX), which is where the default
 
 import hashlib
 import json
+import shutil
 import urllib.request
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from infra.local.component import Component, Need, Port
 from infra.local.config import INFERENCE_PYTHON, ROOT, LocalConfig, VllmSection
 
 MODEL_ID_FILE = "aiic_model.json"
+# torch.compile writes C++; without a compiler the server still works, about 3 times slower.
+CXX_COMPILERS = ("g++", "clang++")
 # On CPU a block holds a multiple of 32 tokens; the smallest shares the longest prefixes.
 BLOCK_TOKENS = 32
 # The old `guided_*` fields of a request are ignored by this version: requests use `response_format`.
@@ -81,7 +84,7 @@ def _argv(name: str, section: VllmSection, host: str) -> tuple[str, ...]:
     else:
         options |= {"block-size": str(BLOCK_TOKENS), "structured-outputs-config": json.dumps(STRUCTURED)}
         flags.append("--enable-prefix-caching")
-    if not section.compiled:
+    if not section.compiled or not any(map(shutil.which, CXX_COMPILERS)):
         flags.append("--enforce-eager")
     words = [word for key, value in options.items() for word in (f"--{key}", value)]
     return (str(ROOT / INFERENCE_PYTHON), "-m", "vllm.entrypoints.openai.api_server", *words, *flags)

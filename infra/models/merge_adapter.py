@@ -29,7 +29,9 @@ def merge(base: Path, adapter: Path, out: Path) -> None:
 
     Errors: ModelError when the adapter was made for another base, or when merging changes its answers.
     """
-    made_for = Path(json.loads((adapter / ADAPTER_FILES[0]).read_text("utf-8"))["base_model_name_or_path"]).name
+    made_for = Path(
+        json.loads((adapter / ADAPTER_FILES[0]).read_text("utf-8"))["base_model_name_or_path"]
+    ).name
     if made_for != base.name:
         raise ModelError(f"{adapter} was trained on {made_for}, not on {base.name}: train it again")
     tokenizer: Any = AutoTokenizer.from_pretrained(str(base))
@@ -41,7 +43,9 @@ def merge(base: Path, adapter: Path, out: Path) -> None:
         merged = adapted.merge_and_unload(safe_merge=True)
         difference = float((merged(**inputs).logits - before).abs().max())
     if not difference < LOGIT_TOLERANCE:
-        raise ModelError(f"merging {adapter} changes logits by {difference:g}, expected below {LOGIT_TOLERANCE:g}")
+        raise ModelError(
+            f"merging {adapter} changes logits by {difference:g}, expected below {LOGIT_TOLERANCE:g}"
+        )
     merged.to(torch.bfloat16).save_pretrained(out)
     tokenizer.save_pretrained(out)
     digest = adapter_sha256(adapter)

@@ -24,15 +24,23 @@ ERRORS = (StackError, ConfigError, StateError, TimeoutError)
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the four commands."""
-    up = subparsers.add_parser("up", help="start the local stack and wait until it is healthy; safe to repeat")
-    down = subparsers.add_parser("down", help="end what `up` started; logs stay, and Kafka's data unless --wipe")
-    status = subparsers.add_parser("status", help="health, ports, pids, memory; exit code 1 when not all is up")
+    up = subparsers.add_parser(
+        "up", help="start the local stack and wait until it is healthy; safe to repeat"
+    )
+    down = subparsers.add_parser(
+        "down", help="end what `up` started; logs stay, and Kafka's data unless --wipe"
+    )
+    status = subparsers.add_parser(
+        "status", help="health, ports, pids, memory; exit code 1 when not all is up"
+    )
     logs = subparsers.add_parser("logs", help="show the log of one component")
     for parser, run in ((up, _up), (down, _down), (status, _status), (logs, _logs)):
         parser.add_argument("--config", type=Path, default=DEFAULT_FILE, help="settings, default %(default)s")
         parser.set_defaults(func=_guarded(run))
     for parser in (up, down, status):
-        parser.add_argument("--only", type=_names, default=stack.NAMES, help=f"some of {','.join(stack.NAMES)}")
+        parser.add_argument(
+            "--only", type=_names, default=stack.NAMES, help=f"some of {','.join(stack.NAMES)}"
+        )
     down.add_argument("--wipe", action="store_true", help="also delete Kafka's data and all logs")
     status.add_argument("--json", action="store_true", help="for programs")
     logs.add_argument("name", choices=stack.NAMES)

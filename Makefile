@@ -1,0 +1,80 @@
+# The two commands that a newcomer needs are `make demo` and `make test`; each does its own set-up.
+# Python 3.11, Java 17, Maven and a C compiler are assumed; set-up says what is missing.
+
+SHELL := /bin/bash
+PYTHON ?= python3.11
+ENGINES := .local/engines/bin/python
+AIRFLOW := .local/airflow/bin/python
+UV := .local/uv/bin/uv
+TYPED := schemas udfs pipelines infra jobs
+CODE := $(TYPED) dags tests
+PYTEST := -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format test-unit test-spark test-dags test-integration bench requirements clean distclean
+
+help:  ## show this text
+	@echo "Open AI item center. Needs Python 3.11, Java 17, Maven and a C compiler; everything else is set up below .local/."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "Settings (environment):"
+	@echo "  AIIC_TORCH_WHEEL   path or address of a CPU wheel of torch (of the version in infra/requirements/inference.in),"
+	@echo "                     used in place of the CUDA build, which is 4 GB larger"
+	@echo "  AIIC_SHARED_DATA   folder of the larger data sets that some tests and benchmarks use (default ../shared/data)"
+	@echo "  AIIC_KAFKA_PORT, AIIC_DISCRIMINATOR_PORT, AIIC_ENCODER_PORT and every other key of infra/deploy/local.toml"
+	@echo
+	@echo "The command line is ./aiic; ./aiic --help lists its commands."
+
+setup:  ## environments, jars and models below .local/; again and again it does only what changed
+	@command -v $(PYTHON) >/dev/null || { echo "set-up cannot begin: $(PYTHON) is missing: install python3.11 and python3.11-venv" >&2; exit 1; }
+	@$(PYTHON) -m infra.setup
+
+demo: setup  ## the demo: raw listings through Airflow, Spark, Faiss and vLLM into a Hudi table
+	@./aiic demo
+
+# The tests of DAGs run where Airflow is installed, all others where the engines are. Both always run.
+test: setup  ## all tests: DAGs first, then unit, Spark and integration
+	@failed=0; \
+	echo "== tests of DAGs (environment .local/airflow)"; $(AIRFLOW) $(PYTEST) tests/dags || failed=1; \
+	echo "== all other tests (environment .local/engines)"; $(ENGINES) $(PYTEST) tests --ignore=tests/dags || failed=1; \
+	if [ $$failed = 0 ]; then exit 0; else exit 1; fi
+
+check: setup  ## lint, format and types
+	$(ENGINES) -m ruff check $(CODE)
+	$(ENGINES) -m ruff format --check $(CODE)
+	$(ENGINES) -m mypy --strict $(TYPED)
+
+format: setup  ## rewrite files as `make check` wants them
+	$(ENGINES) -m ruff check --fix $(CODE)
+	$(ENGINES) -m ruff format $(CODE)
+
+test-unit: setup  ## tests without JVM or server
+	$(ENGINES) $(PYTEST) tests/unit
+
+test-spark: setup  ## tests on a local Spark
+	$(ENGINES) $(PYTEST) tests/spark
+
+test-dags: setup  ## tests of DAGs
+	$(AIRFLOW) $(PYTEST) tests/dags
+
+test-integration: setup  ## tests with real Kafka, vLLM and Hudi
+	$(ENGINES) $(PYTEST) tests/integration
+
+bench: setup  ## the figures, into build/bench/*.json
+	@./aiic bench
+
+requirements: setup  ## compile infra/requirements/*.in into hashed .txt files (UPGRADE=1 takes newer versions)
+	@for name in uv engines airflow inference; do \
+	  files=infra/requirements/$$name; override=; [ -f $$files.override.txt ] && override="--override $$files.override.txt"; \
+	  echo "$$files.txt"; $(UV) pip compile --quiet $(if $(UPGRADE),--upgrade) --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --no-header --python-version 3.11 $$override $$files.in -o $$files.txt || exit 1; \
+	done
+
+clean:  ## end the local stack; remove reports and caches, keep environments
+	@if [ -x $(ENGINES) ]; then ./aiic down; fi
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+distclean: clean  ## also remove .local with environments, jars and models
+	rm -rf .local
