@@ -1,0 +1,129 @@
+"""Airflow: where it lives, how a DAG's task becomes a spark-submit, and how a run goes through Airflow.
+
+Imported by `dags/` inside the Airflow environment and by the command line outside it: Airflow itself is imported
+only where a function needs it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
+
+ROOT = Path(__file__).resolve().parents[1]
+AIRFLOW_PYTHON = ROOT / ".local/airflow/bin/python"
+ENGINES_BIN = ROOT / ".local/engines/bin"
+SPARK_JARS = ROOT / ".local/jars/spark"
+CONNECTION = "spark_default"
+DEFAULT_MASTER = "local[2,4]"  # two threads; a task whose Python worker dies is tried four times
+FLEET_POOL = "inference_fleet"
+WRITER_POOL = "item_knowledge_writer"
+POOLS: Mapping[str, tuple[int, str]] = {
+    FLEET_POOL: (1, "jobs that keep the inference servers busy"),
+    WRITER_POOL: (1, "the only writer of item_knowledge"),
+}
+SPARK_CONF: Mapping[str, str] = {
+    "spark.ui.enabled": "false",
+    "spark.log.level": "WARN",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.extraClassPath": f"{SPARK_JARS}/*",
+    "spark.executor.extraClassPath": f"{SPARK_JARS}/*",
+    "spark.executorEnv.PYTHONPATH": str(ROOT),
+}
+
+
+class AirflowError(RuntimeError):
+    """Airflow is not installed, or a run failed. The message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class AirflowHome:
+    """One Airflow: its folder with the database and the logs, and the Spark master its jobs go to."""
+
+    folder: Path
+    spark_master: str = DEFAULT_MASTER
+    dags: Path = ROOT / "dags"
+
+    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        """The variables that make every `airflow` process use this home; the rest comes from `base`."""
+        spark = {"conn_type": "spark", "host": self.spark_master, "extra": {"deploy-mode": "client"}}
+        own = {
+            "AIRFLOW_HOME": str(self.folder),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            f"AIRFLOW_CONN_{CONNECTION.upper()}": json.dumps(spark),
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+        }
+        return {**base, **own}
+
+
+def spark_job(task_id: str, application: str, arguments: Sequence[str], **settings: Any) -> Any:
+    """A task that runs one of our Spark jobs with the engines' spark-submit.
+
+    `application` is a path below the root; `settings` go to the operator (pool, retries, execution_timeout).
+    """
+    from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+
+    return SparkSubmitOperator(
+        task_id=task_id,
+        application=str(ROOT / application),
+        application_args=list(arguments),
+        name=f"aiic-{task_id}",
+        conn_id=CONNECTION,
+        spark_binary=str(ENGINES_BIN / "spark-submit"),
+        conf=dict(SPARK_CONF),
+        driver_memory=os.environ.get("AIIC_DRIVER_MEMORY", "2g"),
+        # Client mode on a machine of ours: a lost driver is started again, its shards are not.
+        durable=False,
+        env_vars={
+            "PYSPARK_PYTHON": str(ENGINES_BIN / "python"),
+            "PYSPARK_DRIVER_PYTHON": str(ENGINES_BIN / "python"),
+            "PYTHONPATH": str(ROOT),
+        },
+        **settings,
+    )
+
+
+def default_args(retries: int = 2, retry_delay_s: int = 30) -> dict[str, Any]:
+    """What every task of ours has unless it says otherwise. Every step can be repeated, so every task is retried."""
+    return {"owner": "item-center", "retries": retries, "retry_delay": timedelta(seconds=retry_delay_s)}
+
+
+def start_run(home: AirflowHome, dag_id: str, day: str, conf: Mapping[str, Any], log: BinaryIO) -> subprocess.Popen[bytes]:
+    """Start one run of a DAG for a day through Airflow, in a process of its own: database made where it is absent,
+    pools set, then the DAG's tasks one after the other with their own operators (what `airflow dags test` does).
+
+    The process ends with 0 when the run succeeded. Errors: AirflowError when Airflow is not installed.
+    """
+    if not AIRFLOW_PYTHON.exists():
+        raise AirflowError(f"{AIRFLOW_PYTHON} is missing: run `make setup`")
+    home.folder.mkdir(parents=True, exist_ok=True)
+    return subprocess.Popen(
+        [str(AIRFLOW_PYTHON), "-m", "infra.airflow_run", dag_id, day, json.dumps(dict(conf))],
+        cwd=ROOT,
+        env=home.environment(os.environ),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def run_dag(home: AirflowHome, dag_id: str, day: str, conf: Mapping[str, Any], log: BinaryIO) -> None:
+    """Run a DAG for a day and wait for its end. Errors: AirflowError when it fails."""
+    code = start_run(home, dag_id, day, conf, log).wait()
+    if code != 0:
+        raise AirflowError(f"run of {dag_id} for {day} failed (exit code {code})")
