@@ -1,0 +1,1 @@
+"""The demo catalog: our own listings with gold labels, generated from handwritten facts."""
