@@ -1,4 +1,4 @@
-"""HTML reports of one file: everything that is not markup of ours is escaped, nothing is loaded from outside."""
+"""HTML reports of one file: all but our own markup is escaped, nothing is loaded from outside."""
 
 from __future__ import annotations
 
@@ -108,8 +108,9 @@ def _row(kind: str, row: Sequence[object], numbers: Sequence[int]) -> Html:
 def _bar(bar: Bar) -> Html:
     width = f"{100 * min(1.0, max(0.0, bar.share)):.1f}"
     return fill(
-        '<div class="label" title="{label}">{label}</div><div class="track"><div class="bar" style="width:{width}%">'
-        '</div></div><div class="amount">{note}</div>',
+        '<div class="label" title="{label}">{label}</div>'
+        '<div class="track"><div class="bar" style="width:{width}%"></div></div>'
+        '<div class="amount">{note}</div>',
         label=bar.label,
         width=width,
         note=bar.note,
@@ -144,8 +145,10 @@ h1 { font-size: 26px; margin: 0 0 4px; }
 h2 { font-size: 17px; margin: 0 0 10px; }
 h3 { font-size: 14px; margin: 4px 0 8px; color: var(--soft); font-weight: 600; }
 .subtitle, .note { color: var(--soft); margin: 0 0 14px; }
-section { background: #fff; border: 1px solid var(--line); border-radius: 10px; padding: 18px 20px; margin-top: 18px; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin-top: 18px; }
+section { background: #fff; border: 1px solid var(--line); border-radius: 10px; padding: 18px 20px;
+  margin-top: 18px; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px;
+  margin-top: 18px; }
 .tile { background: #fff; border: 1px solid var(--line); border-radius: 10px; padding: 12px 16px; }
 .tile .name, .tile .remark { color: var(--soft); font-size: 13px; }
 .tile .figure { font-size: 25px; font-weight: 650; font-variant-numeric: tabular-nums; }
@@ -155,7 +158,8 @@ section { background: #fff; border: 1px solid var(--line); border-radius: 10px; 
 img { width: 100%; height: auto; display: block; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
-th, td { text-align: left; padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th, td { text-align: left; padding: 5px 12px 5px 0; border-bottom: 1px solid var(--line);
+  vertical-align: top; }
 th { color: var(--soft); font-weight: 600; }
 th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td { overflow-wrap: anywhere; }
@@ -168,7 +172,8 @@ td { overflow-wrap: anywhere; }
 .case { border-top: 1px solid var(--line); padding: 10px 0; }
 .case .head { display: flex; flex-wrap: wrap; gap: 4px 14px; font-size: 14px; }
 .case .item { color: var(--soft); }
-.case .text { font-size: 14px; color: #33414f; white-space: pre-wrap; overflow-wrap: anywhere; margin-top: 4px; }
+.case .text { font-size: 14px; color: #33414f; white-space: pre-wrap; overflow-wrap: anywhere;
+  margin-top: 4px; }
 .wrong { color: var(--wrong); } .right { color: var(--right); }
 mark { background: var(--mark); padding: 0 1px; border-radius: 2px; }
 code { font-size: 13px; background: var(--back); padding: 1px 4px; border-radius: 4px; }

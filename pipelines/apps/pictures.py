@@ -1,10 +1,11 @@
-"""Pictures of reports: SVG by matplotlib, embedded in the page. Names in any script are set by the page instead."""
+"""Pictures of reports: SVG by matplotlib, embedded in the page. Names in any script are the page's to set."""
 
 from __future__ import annotations
 
 import base64
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 BLUE, GREY, ORANGE, LINE = "#2f6fb5", "#9aa7b4", "#d9822b", "#e1e7ee"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 11,
     "axes.edgecolor": "#9aa7b4",
     "axes.labelcolor": "#5b6b7b",
@@ -101,5 +102,6 @@ def _figure(x_label: str, y_label: str, height: float = 3.0) -> tuple[Figure, Ax
 
 def _data_uri(figure: Figure) -> str:
     target = io.BytesIO()
-    FigureCanvasSVG(figure).print_svg(target, metadata={"Date": None})
+    FigureCanvasSVG(figure)
+    figure.savefig(target, format="svg", metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(target.getvalue()).decode("ascii")

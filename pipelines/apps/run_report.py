@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import numpy as np
+
 from pipelines.apps import pictures
 from pipelines.apps.page import Bar, Html, bars, columns, fill, join, page, picture, section, table, tiles
 from schemas.report import CategoryCoverage, ProgressPoint, RunReport
 
 _MOST_CATEGORIES = 40
+_MOST_SPANS = 24
 
 
 def render_run_report(report: RunReport) -> str:
@@ -70,12 +73,14 @@ def _throughput(report: RunReport) -> Html:
 
 
 def _rates(progress: tuple[ProgressPoint, ...]) -> list[tuple[float, float]]:
-    """Mean rate between two moments, at the later one."""
-    return [
-        (late.after_s, (late.items - early.items) / (late.after_s - early.after_s))
-        for early, late in zip(progress, progress[1:], strict=False)
-        if late.after_s > early.after_s
-    ]
+    """Items a second in equal spans of time, at the middle of each: shards end in bursts, work does not."""
+    moments, items = [point.after_s for point in progress], [point.items for point in progress]
+    if len(progress) < 3 or moments[-1] <= moments[0]:
+        return []
+    edges = np.linspace(moments[0], moments[-1], min(_MOST_SPANS, len(progress) - 1) + 1)
+    done = np.interp(edges, moments, items)
+    rates = np.diff(done) / np.diff(edges)
+    return [(float(at), float(rate)) for at, rate in zip((edges[1:] + edges[:-1]) / 2, rates, strict=True)]
 
 
 def _stages(report: RunReport) -> Html:
@@ -110,18 +115,18 @@ def _coverage(coverage: tuple[CategoryCoverage, ...]) -> Html:
     left = len(coverage) - len(shown)
     return section(
         "Coverage by category",
-        bars(
-            Bar(
-                found.name or found.category_id,
-                found.stated / found.pairs if found.pairs else 0.0,
-                f"{_percent(found.stated, found.pairs)} of {_count(found.pairs)} pairs · {_count(found.items)} items"
-                f" · {_ratio(found.triples, found.items)} triples per item",
-            )
-            for found in shown
-        ),
+        bars(map(_coverage_bar, shown)),
         note="Share of item-key pairs for which the item states a value."
         + (f" The {len(shown)} largest of {len(coverage)} categories." if left else ""),
     )
+
+
+def _coverage_bar(found: CategoryCoverage) -> Bar:
+    note = (
+        f"{_percent(found.stated, found.pairs)} of {_count(found.pairs)} pairs · {_count(found.items)} items"
+        f" · {_ratio(found.triples, found.items)} triples per item"
+    )
+    return Bar(found.name or found.category_id, found.stated / max(1, found.pairs), note)
 
 
 def _cost(report: RunReport) -> Html:
@@ -151,8 +156,8 @@ def _cost(report: RunReport) -> Html:
             ],
             numbers=(1, 2, 3),
         ),
-        note=f"{_percent(tokens.get('cached_tokens', 0), tokens.get('prompt_tokens', 0))} of the prompt came from the "
-        f"cache; {_count(triples)} triples.",
+        note=f"{_percent(tokens.get('cached_tokens', 0), tokens.get('prompt_tokens', 0))} of the prompt "
+        f"came from the cache; {_count(triples)} triples.",
     )
 
 

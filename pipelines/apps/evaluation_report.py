@@ -1,0 +1,157 @@
+"""An evaluation as a page: scores, curves, and the surest errors with the item's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pipelines.apps import pictures
+from pipelines.apps.evaluation import Case, Evaluation
+from pipelines.apps.evidence_view import marked_fields
+from pipelines.apps.page import Bar, Html, bars, columns, fill, join, page, picture, section, table, tiles
+from pipelines.apps.scoring import Score
+from pipelines.apps.trust import CurvePoint
+from schemas.listing import Listing
+
+_SHOWN_CASES = 25
+_SHOWN_KEYS = 200
+_CURVE_POINTS = 400
+
+
+def render_evaluation(
+    found: Evaluation, listings: Mapping[str, Listing], names: Mapping[str, str], about: Mapping[str, str]
+) -> str:
+    """The page of an evaluation. `listings` by item id, `names` of categories by id, `about`: what was evaluated."""
+    parts = [
+        fill('<h1>Evaluation</h1><p class="subtitle">{about}</p>', about=" · ".join(about.values())),
+        _tiles(found),
+        section("Trust", columns(_curve(found), _reliability(found))),
+        _per_category(found.per_category, names),
+        section("By kind of value, by method, by kind of error", columns(_kinds(found), _errors(found))),
+        section("By key", _scores_table("key", found.per_key, _SHOWN_KEYS)),
+        _cases(
+            "Wrong values, the surest first",
+            [c for c in found.worst if c.answer and c.answer.values],
+            listings,
+        ),
+        _cases(
+            "Missed, the surest first",
+            [c for c in found.worst if not (c.answer and c.answer.values)],
+            listings,
+        ),
+        section("About this evaluation", table(["", ""], list(about.items()))),
+    ]
+    return page("Evaluation", parts)
+
+
+def _tiles(found: Evaluation) -> Html:
+    overall, density = found.overall, found.density
+    ratio = "merchants state none" if density.ratio is None else f"{density.ratio:.1f} x the merchants'"
+    recalls = [
+        (f"Recall at P {precision:.2f}", f"{recall:.3f}", "by raising the threshold")
+        for precision, recall in found.recall_at_precision.items()
+    ]
+    return tiles(
+        [
+            ("F1", f"{overall.f1:.3f}", f"{overall.pairs:,} pairs"),
+            ("Precision", f"{overall.precision:.3f}", f"{overall.false_positives:,} wrong values"),
+            ("Recall", f"{overall.recall:.3f}", f"{overall.false_negatives:,} values missed"),
+            *recalls,
+            ("Triples per SKU", f"{density.triples_per_sku:.1f}", ratio),
+        ]
+    )
+
+
+def _curve(found: Evaluation) -> Html:
+    title = fill("<h3>Precision over recall</h3>")
+    if not found.points:
+        return fill('{title}<p class="note">Nothing was predicted.</p>', title=title)
+    points = _thinned(found.points)
+    drawn = pictures.precision_recall_picture(
+        [point.recall for point in points],
+        [point.precision for point in points],
+        (found.overall.recall, found.overall.precision),
+    )
+    return join([title, picture(drawn, "precision over recall")])
+
+
+def _thinned(points: Sequence[CurvePoint]) -> Sequence[CurvePoint]:
+    step = max(1, len(points) // _CURVE_POINTS)
+    return [*points[::step], points[-1]]
+
+
+def _reliability(found: Evaluation) -> Html:
+    title = fill("<h3>Is confidence what it says?</h3>")
+    if not found.bins:
+        return fill('{title}<p class="note">Nothing was predicted.</p>', title=title)
+    drawn = pictures.reliability_picture(
+        [part.confidence for part in found.bins],
+        [part.right for part in found.bins],
+        [part.count for part in found.bins],
+    )
+    note = fill('<p class="note">Mean distance {error:.3f}.</p>', error=found.calibration_error)
+    return join([title, picture(drawn, "share right over confidence"), note])
+
+
+def _per_category(scores: Mapping[str, Score], names: Mapping[str, str]) -> Html:
+    rows = (
+        Bar(
+            names.get(category_id, category_id),
+            score.f1,
+            f"F1 {score.f1:.3f} · P {score.precision:.3f} · R {score.recall:.3f} · {score.pairs:,} pairs",
+        )
+        for category_id, score in scores.items()
+    )
+    return section("By category", bars(rows), note="Bars show F1.")
+
+
+def _kinds(found: Evaluation) -> Html:
+    return join(
+        [
+            fill("<h3>By kind of value</h3>"),
+            _scores_table("kind", found.per_value_kind),
+            fill("<h3>By the method that answered</h3>"),
+            _scores_table("method", found.per_method),
+        ]
+    )
+
+
+def _errors(found: Evaluation) -> Html:
+    total = sum(found.errors.values())
+    rows = (Bar(kind, count / total, f"{count:,} pairs") for kind, count in found.errors.items())
+    return join([fill("<h3>Errors by kind</h3>"), bars(rows)])
+
+
+def _scores_table(head: str, scores: Mapping[str, Score], most: int = 50) -> Html:
+    rows = [
+        (name, f"{s.pairs:,}", f"{s.precision:.3f}", f"{s.recall:.3f}", f"{s.f1:.3f}", f"{s.true_positives:,}",
+         f"{s.false_positives:,}", f"{s.false_negatives:,}")
+        for name, s in list(scores.items())[:most]
+    ]  # fmt: skip
+    left = len(scores) - len(rows)
+    more = fill('<p class="note">and {left} more in the JSON</p>', left=left) if left else Html("")
+    heads = [head, "pairs", "P", "R", "F1", "right", "wrong", "missed"]
+    return join([table(heads, rows, numbers=range(1, 8)), more])
+
+
+def _cases(title: str, cases: Sequence[Case], listings: Mapping[str, Listing]) -> Html:
+    shown = [_case(case, listings.get(case.item_id)) for case in cases[:_SHOWN_CASES]]
+    return section(title, *(shown or [fill('<p class="note">None.</p>')]))
+
+
+def _case(case: Case, listing: Listing | None) -> Html:
+    answer = case.answer
+    said = "; ".join(answer.values) if answer and answer.values else "not stated"
+    text = marked_fields(listing, answer.evidence if answer else ()) if listing else Html("")
+    return fill(
+        '<div class="case"><div class="head"><b>{key}</b><span class="wrong">{said}</span>'
+        '<span class="right">{gold}</span><span>{kind}</span><span>{confidence:.2f} · {method}</span>'
+        '<span class="item">{item}</span></div>{text}</div>',
+        key=case.key_id,
+        said=f"said: {said}",
+        gold="gold: " + ("; ".join(case.gold) or "not stated"),
+        kind=case.kind,
+        confidence=case.confidence,
+        method=answer.method if answer else "no answer",
+        item=case.item_id,
+        text=text,
+    )
