@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -29,6 +29,7 @@ class Component:
     """One process of the stack: how it starts, what it needs, and how to tell that it is ready.
 
     `healthy` answers within about two seconds and never raises. `env` is added to the caller's environment.
+    `files` are settings, written just before the start.
     `identity` names what is served (a model, a data format): with the command it decides about a restart.
     """
 
@@ -41,8 +42,10 @@ class Component:
     start_timeout_s: float
     identity: str
     model: str | None = None
+    files: Mapping[Path, str] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
         """Digest of everything that a running process must have been started with."""
-        parts = [self.argv, sorted(self.env.items()), self.identity]
+        files = sorted((str(path), text) for path, text in self.files.items())
+        parts = [self.argv, sorted(self.env.items()), files, self.identity]
         return hashlib.sha256(json.dumps(parts).encode("utf-8")).hexdigest()

@@ -52,16 +52,9 @@ def kafka_component(config: LocalConfig) -> Component:
         needs=(Need(section.jars_dir, "Kafka's jars", "run `make setup`"),),
         healthy=lambda: ping(config.kafka_servers, timeout_s=2.0),
         start_timeout_s=section.start_timeout_s,
-        identity=broker_properties(config),
+        identity=CLUSTER_ID,
+        files={settings: broker_properties(config), logging: LOGGING},
     )
-
-
-def write_files(config: LocalConfig) -> None:
-    """Write the broker's settings where its command line looks for them."""
-    home = config.stack.state_dir / "kafka"
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "kraft.properties").write_text(broker_properties(config), encoding="utf-8")
-    (home / "log4j2.yaml").write_text(LOGGING, encoding="utf-8")
 
 
 def broker_properties(config: LocalConfig) -> str:

@@ -167,14 +167,14 @@ def _signal_group(identity: ProcessId, number: signal.Signals) -> None:
 
 
 def _wait_gone(identity: ProcessId, patience_s: float) -> bool:
-    """Wait until no member is left; reaps members that are our own children."""
+    """Wait until no member is left; collects the leader where it is our own child."""
     deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
+    while True:
+        gone = not members(identity)
         _reap(identity.pid)
-        if not members(identity):
-            return True
+        if gone or time.monotonic() > deadline:
+            return gone
         time.sleep(POLL_S)
-    return False
 
 
 def _reap(pid: int) -> None:

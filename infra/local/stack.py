@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local import kafka, process, state
+from infra.local import process, state
 from infra.local.component import Component
 from infra.local.config import LocalConfig
 from infra.local.kafka import kafka_component
@@ -146,8 +146,9 @@ def _start(config: LocalConfig, component: Component, env: Mapping[str, str]) ->
     log = _log(config, component.name)
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
-    if component.name == kafka.NAME:
-        kafka.write_files(config)
+    for path, text in component.files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     inherited = {key: value for key, value in env.items() if key not in NOT_INHERITED}
     held = process.hold(component.argv, {**inherited, **component.env}, log, config.stack.state_dir)
     running = state.Running(
