@@ -28,5 +28,8 @@ class GoldPair:
     item_id: str = field(metadata={"min_length": 1, "max_length": 200, "doc": "item"})
     key_id: str = field(metadata={"min_length": 1, "max_length": 200, "doc": "attribute key"})
     values: tuple[str, ...] = field(
-        metadata={"item_max_length": 2_000, "doc": "every true value, normalised; empty: the item does not state it"}
+        metadata={
+            "item_max_length": 2_000,
+            "doc": "every true value, normalised; empty: the item does not state it",
+        }
     )

@@ -20,7 +20,7 @@ _CURVE_POINTS = 400
 def render_evaluation(
     found: Evaluation, listings: Mapping[str, Listing], names: Mapping[str, str], about: Mapping[str, str]
 ) -> str:
-    """The page of an evaluation. `listings` by item id, `names` of categories by id, `about`: what was evaluated."""
+    """The page of an evaluation. `listings` by item id, `names` of categories by id, `about` it in words."""
     parts = [
         fill('<h1>Evaluation</h1><p class="subtitle">{about}</p>', about=" · ".join(about.values())),
         _tiles(found),
@@ -122,15 +122,22 @@ def _errors(found: Evaluation) -> Html:
 
 
 def _scores_table(head: str, scores: Mapping[str, Score], most: int = 50) -> Html:
-    rows = [
-        (name, f"{s.pairs:,}", f"{s.precision:.3f}", f"{s.recall:.3f}", f"{s.f1:.3f}", f"{s.true_positives:,}",
-         f"{s.false_positives:,}", f"{s.false_negatives:,}")
-        for name, s in list(scores.items())[:most]
-    ]  # fmt: skip
+    rows = [_score_row(name, score) for name, score in list(scores.items())[:most]]
     left = len(scores) - len(rows)
     more = fill('<p class="note">and {left} more in the JSON</p>', left=left) if left else Html("")
     heads = [head, "pairs", "P", "R", "F1", "right", "wrong", "missed"]
     return join([table(heads, rows, numbers=range(1, 8)), more])
+
+
+def _score_row(name: str, score: Score) -> tuple[str, ...]:
+    shares = (score.precision, score.recall, score.f1)
+    counts = (score.true_positives, score.false_positives, score.false_negatives)
+    return (
+        name,
+        f"{score.pairs:,}",
+        *(f"{share:.3f}" for share in shares),
+        *(f"{count:,}" for count in counts),
+    )
 
 
 def _cases(title: str, cases: Sequence[Case], listings: Mapping[str, Listing]) -> Html:

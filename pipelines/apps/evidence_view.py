@@ -21,7 +21,7 @@ def field_text(listing: Listing, source_field: str) -> str | None:
 
 
 def marked_fields(listing: Listing, evidence: Sequence[Evidence]) -> Html:
-    """The fields that evidence is in, cut to what is around it; the beginning of the title where there is none."""
+    """The fields that evidence is in, cut to what is around it; the title where there is none."""
     fields = dict.fromkeys(part.source_field for part in evidence)
     shown = [_marked_field(listing, name, [p for p in evidence if p.source_field == name]) for name in fields]
     return join([part for part in shown if part] or [_field("title", marked(listing.title, []))])
@@ -69,7 +69,7 @@ def _merged(spans: Iterable[tuple[int, int]], length: int) -> list[tuple[int, in
 
 
 def _shortened(text: str, is_first: bool, is_last: bool) -> str:
-    """What is near the marks: the end of what comes before the first, the beginning of what follows the last."""
+    """What is near the marks: the end of what is before the first, the beginning of what is after the last."""
     if is_first and is_last:
         return text if len(text) <= 2 * _AROUND else text[: 2 * _AROUND] + " …"
     if is_first:
