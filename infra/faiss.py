@@ -58,6 +58,6 @@ class FaissSearch:
 
     def load(self, path: Path) -> FaissSearcher:
         """A searcher on an index that `build` wrote."""
-        index = faiss.read_index(str(path))
+        index: Any = faiss.read_index(str(path))
         index.hnsw.efSearch = self.search_breadth
         return FaissSearcher(index)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pipelines.ontology.identity import Identities
 from pipelines.ontology.snapshot import ACTIVE, CategoryKey, Snapshot, ValueSet
 
@@ -13,14 +15,11 @@ def active(snapshot: Snapshot) -> Snapshot:
     """
     categories = {found: snapshot.categories[found] for found in _active_categories(snapshot)}
     sets = _ActiveSets(snapshot)
-    keys = {}
-    for category_id in snapshot.keys:
-        if category_id in categories:
-            links = [link for link in snapshot.keys[category_id] if link.key.status == ACTIVE]
-            if links:
-                keys[category_id] = tuple(CategoryKey(link.key, sets.keep(link.value_set_id)) for link in links)
+    keys = {found: sets.links(snapshot.keys[found]) for found in snapshot.keys if found in categories}
+    spare = sets.links(snapshot.spare_keys)
     tags = {tag_id: tag for tag_id, tag in snapshot.tags.items() if tag.status == ACTIVE}
-    return Snapshot(snapshot.version, categories, keys, sets.kept, tags)
+    filled = {found: links for found, links in keys.items() if links}
+    return Snapshot(snapshot.version, categories, filled, sets.kept, tags, spare)
 
 
 def _active_categories(snapshot: Snapshot) -> list[str]:
@@ -46,6 +45,11 @@ class _ActiveSets:
         self.identities = Identities()
         self.renamed: dict[str, str] = {"": ""}
         self.kept: dict[str, ValueSet] = {}
+
+    def links(self, links: Iterable[CategoryKey]) -> tuple[CategoryKey, ...]:
+        return tuple(
+            CategoryKey(link.key, self.keep(link.value_set_id)) for link in links if link.key.status == ACTIVE
+        )
 
     def keep(self, value_set_id: str) -> str:
         if value_set_id not in self.renamed:

@@ -11,7 +11,15 @@ from pipelines.ontology.faults import Faults
 from pipelines.ontology.identity import Identities
 from pipelines.ontology.interchange import value_of
 from pipelines.ontology.snapshot import ANY_CATEGORY, CategoryKey, Snapshot, Value, ValueSet
-from pipelines.ontology.source_rows import Place, parse, source_file, source_rows, text_of
+from pipelines.ontology.source_rows import (
+    Place,
+    Progress,
+    no_progress,
+    parse,
+    source_file,
+    source_rows,
+    text_of,
+)
 from pipelines.ontology.tree import check_tree
 from schemas.ontology import AttributeKey, AttributeValue, Category
 
@@ -33,6 +41,7 @@ class _Attribute:
 class _Draft:
     """What was read so far. Refused rows are kept by id, so that naming them is no second fault."""
 
+    progress: Progress
     faults: Faults = field(default_factory=Faults)
     refused: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in FILES})
     values: dict[str, Value] = field(default_factory=dict)
@@ -47,13 +56,13 @@ def is_backbone(folder: Path) -> bool:
     return any((folder / f"attributes.{form}").is_file() for form in ("parquet", "jsonl"))
 
 
-def load_backbone(folder: Path) -> Snapshot:
+def load_backbone(folder: Path, progress: Progress = no_progress) -> Snapshot:
     """The ontology of categories, attributes and values; Chinese names become synonyms.
 
     An attribute without values of its own shares those of `values_from`. With values a key is enumerated, without free.
     Errors: OntologyRefused with file, line and reason of up to 100 faults.
     """
-    draft = _Draft()
+    draft = _Draft(progress)
     found = {name: source_file(folder, name, draft.faults, required=True) for name in FILES}
     draft.faults.refuse_if_any()
     readers = {"values": _values, "attributes": _attributes, "categories": _categories}
@@ -70,8 +79,13 @@ def load_backbone(folder: Path) -> Snapshot:
 
 
 def _values(path: Path, draft: _Draft) -> None:
-    for place, row in source_rows(path, draft.faults):
-        fields = {"category_id": ANY_CATEGORY, "key_id": ANY_CATEGORY, "value_id": row.get("value_id"), "text": row.get("name")}
+    for place, row in source_rows(path, draft.faults, draft.progress):
+        fields = {
+            "category_id": ANY_CATEGORY,
+            "key_id": ANY_CATEGORY,
+            "value_id": row.get("value_id"),
+            "text": row.get("name"),
+        }
         found = parse(AttributeValue, place, _named(fields, row), draft.faults)
         if found is None:
             draft.refused["values"].add(text_of(row, "value_id") or "")
@@ -80,7 +94,7 @@ def _values(path: Path, draft: _Draft) -> None:
 
 
 def _attributes(path: Path, draft: _Draft) -> None:
-    for place, row in source_rows(path, draft.faults):
+    for place, row in source_rows(path, draft.faults, draft.progress):
         fields = {
             "category_id": ANY_CATEGORY,
             "key_id": row.get("attribute_id"),
@@ -97,7 +111,7 @@ def _attributes(path: Path, draft: _Draft) -> None:
 
 
 def _categories(path: Path, draft: _Draft) -> None:
-    for place, row in source_rows(path, draft.faults):
+    for place, row in source_rows(path, draft.faults, draft.progress):
         fields = {name: row.get(name) for name in ("category_id", "name", "parent_id", "description")}
         category = parse(Category, place, _named(fields, row), draft.faults)
         attribute_ids = _id_list(row, "attribute_ids", place, draft)
@@ -170,7 +184,9 @@ def _shared_ids(attribute: _Attribute, draft: _Draft) -> tuple[str, ...]:
             return ()
         if source not in draft.attributes:
             if source not in draft.refused["attributes"]:
-                draft.faults.add(place.file, place.line, "unknown_attribute", f"values_from: no attribute {source!r}")
+                draft.faults.add(
+                    place.file, place.line, "unknown_attribute", f"values_from: no attribute {source!r}"
+                )
             return ()
         seen.add(source)
         current = draft.attributes[source]

@@ -114,4 +114,3 @@ def _value_deltas(
 def _values(snapshot: Snapshot, value_set_id: str) -> dict[str, Value]:
     found = snapshot.value_sets.get(value_set_id)
     return {value.value_id: value for value in found.values} if found else {}
-

@@ -78,7 +78,9 @@ def locked(path: Path, timeout_s: float) -> Iterator[None]:
     with path.open("a+") as file:
         while not _try_lock(file.fileno()):
             if time.monotonic() >= end_s:
-                raise OntologyBusy(f"{path} has been held by another process for {timeout_s:g} s: wait for it, or end it")
+                raise OntologyBusy(
+                    f"{path} has been held by another process for {timeout_s:g} s: wait for it, or end it"
+                )
             time.sleep(POLL_S)
         yield
 

@@ -8,7 +8,15 @@ from pathlib import Path
 from pipelines.ontology.faults import Faults
 from pipelines.ontology.identity import Identities
 from pipelines.ontology.snapshot import CategoryKey, Snapshot, Value, ValueSet
-from pipelines.ontology.source_rows import Place, parse, source_file, source_rows, text_of
+from pipelines.ontology.source_rows import (
+    Place,
+    Progress,
+    no_progress,
+    parse,
+    source_file,
+    source_rows,
+    text_of,
+)
 from pipelines.ontology.tree import check_tree
 from schemas.ontology import AttributeKey, AttributeValue, Category, ScenarioTag
 
@@ -20,6 +28,7 @@ Pair = tuple[str, str]
 class _Draft:
     """What was read so far, and the ids whose rows were refused: naming those is no second fault."""
 
+    progress: Progress
     faults: Faults = field(default_factory=Faults)
     categories: dict[str, Category] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
@@ -30,13 +39,13 @@ class _Draft:
     tags: dict[str, ScenarioTag] = field(default_factory=dict)
 
 
-def load_interchange(folder: Path) -> Snapshot:
+def load_interchange(folder: Path, progress: Progress = no_progress) -> Snapshot:
     """The ontology of a folder with categories, keys, values and optional tags, as .jsonl or .parquet.
 
     Nothing is returned unless every row is good.
     Errors: OntologyRefused with file, line and reason of up to 100 faults.
     """
-    draft = _Draft()
+    draft = _Draft(progress)
     found = {name: source_file(folder, name, draft.faults, required=name != "tags") for name in FILES}
     draft.faults.refuse_if_any()
     readers = {"categories": _categories, "keys": _keys, "values": _values, "tags": _tags}
@@ -50,13 +59,15 @@ def load_interchange(folder: Path) -> Snapshot:
 
 
 def _categories(path: Path, draft: _Draft) -> None:
-    for place, row in source_rows(path, draft.faults):
+    for place, row in source_rows(path, draft.faults, draft.progress):
         category = parse(Category, place, row, draft.faults)
         if category is None:
             draft.refused_categories.add(text_of(row, "category_id") or "")
         elif category.category_id in draft.categories:
             first = draft.places[category.category_id].line
-            draft.faults.add(place.file, place.line, "duplicate_id", f"{category.category_id}: also line {first}")
+            draft.faults.add(
+                place.file, place.line, "duplicate_id", f"{category.category_id}: also line {first}"
+            )
         else:
             draft.categories[category.category_id] = category
             draft.places[category.category_id] = place
@@ -71,7 +82,7 @@ def _knows_category(category_id: str, place: Place, draft: _Draft) -> bool:
 
 
 def _keys(path: Path, draft: _Draft) -> None:
-    for place, row in source_rows(path, draft.faults):
+    for place, row in source_rows(path, draft.faults, draft.progress):
         key = parse(AttributeKey, place, row, draft.faults)
         if key is None:
             draft.refused_keys.add((text_of(row, "category_id") or "", text_of(row, "key_id") or ""))
@@ -80,14 +91,19 @@ def _keys(path: Path, draft: _Draft) -> None:
         if not _knows_category(key.category_id, place, draft):
             draft.refused_keys.add(pair)
         elif pair in draft.keys:
-            draft.faults.add(place.file, place.line, "duplicate_id", f"key {key.key_id} of {key.category_id} is there twice")
+            draft.faults.add(
+                place.file,
+                place.line,
+                "duplicate_id",
+                f"key {key.key_id} of {key.category_id} is there twice",
+            )
         else:
             draft.keys[pair] = key
 
 
 def _values(path: Path, draft: _Draft) -> None:
     shared: dict[Value, Value] = {}
-    for place, row in source_rows(path, draft.faults):
+    for place, row in source_rows(path, draft.faults, draft.progress):
         found = parse(AttributeValue, place, row, draft.faults)
         if found is None or not _knows_category(found.category_id, place, draft):
             continue
@@ -100,14 +116,16 @@ def _values(path: Path, draft: _Draft) -> None:
             continue
         values = draft.values.setdefault(pair, {})
         if found.value_id in values:
-            draft.faults.add(place.file, place.line, "duplicate_id", f"value {found.value_id} of {pair} is there twice")
+            draft.faults.add(
+                place.file, place.line, "duplicate_id", f"value {found.value_id} of {pair} is there twice"
+            )
             continue
         value = value_of(found)
         values[found.value_id] = shared.setdefault(value, value)
 
 
 def _tags(path: Path, draft: _Draft) -> None:
-    for place, row in source_rows(path, draft.faults):
+    for place, row in source_rows(path, draft.faults, draft.progress):
         tag = parse(ScenarioTag, place, row, draft.faults)
         if tag is None:
             continue
@@ -143,4 +161,6 @@ def _snapshot(draft: _Draft) -> Snapshot:
             sets.setdefault(made.value_set_id, made)
             set_id = made.value_set_id
         keys.setdefault(key.category_id, []).append(CategoryKey(key, set_id))
-    return Snapshot("", draft.categories, {found: tuple(links) for found, links in keys.items()}, sets, draft.tags)
+    return Snapshot(
+        "", draft.categories, {found: tuple(links) for found, links in keys.items()}, sets, draft.tags
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy.typing as npt
 
 from pipelines.ontology.active import active
 from pipelines.ontology.errors import ModelMismatch, OntologyError
-from pipelines.ontology.files import locked, new_folder
+from pipelines.ontology.files import locked, new_folder, write_file
+from pipelines.ontology.identity import digest
 from pipelines.ontology.parts import Parts
 from pipelines.ontology.release import (
     MANIFEST,
@@ -23,13 +25,13 @@ from pipelines.ontology.release import (
     write_manifest,
 )
 from pipelines.ontology.search import ExactSearch, SearchBackend
-from pipelines.ontology.snapshot import Snapshot
+from pipelines.ontology.snapshot import Snapshot, ValueSet
+from pipelines.ontology.source_rows import Progress, no_progress
 from pipelines.ontology.store import OntologyStore
 from pipelines.ontology.texts import PROBE, TEXT_FORM, category_text, value_text
 from pipelines.ontology.vectors import VectorStore, checked, vector_folder
 
 Encode = Callable[[Sequence[str]], Awaitable[npt.NDArray[np.float32]]]
-Progress = Callable[[str, int, int], None]
 ENCODE_TEXTS = 512
 SEGMENT_TEXTS = 2_048
 LOCK_TIMEOUT_S = 3_600.0
@@ -45,10 +47,6 @@ class _Texts:
 
     def all(self) -> list[str]:
         return [*self.values, *self.keys, *self.categories]
-
-
-def no_progress(_stage: str, _done: int, _total: int) -> None:
-    """Report nothing."""
 
 
 def release_folder(store: OntologyStore, version: str, encoder_id: str) -> Path:
@@ -78,11 +76,11 @@ async def make_release(
         if _is_made(out_dir, found.version, encoder_id):
             return open_release(out_dir, search)
         snapshot = active(store.read(found.version))
-        texts = _texts_of(snapshot)
         vectors = VectorStore(vectors_at / "texts").open()
         await _check_model(vectors, encode, encoder_id)
-        await _encode_missing(vectors, texts, encode, progress)
-        _write(out_dir, store.name, snapshot, texts, vectors, encoder_id, search, progress)
+        await _encode_missing(vectors, _texts_of(snapshot).all(), encode, progress)
+        indexes = _Indexes(vectors_at / "indexes", search)
+        _write(out_dir, store.name, snapshot, vectors, encoder_id, indexes, progress)
     return open_release(out_dir, search)
 
 
@@ -102,11 +100,48 @@ def _is_made(out_dir: Path, version: str, encoder_id: str) -> bool:
 def _texts_of(snapshot: Snapshot) -> _Texts:
     return _Texts(
         values=[
-            value_text(found.context, value.text) for found in snapshot.value_sets.values() for value in found.values
+            value_text(found.context, value.text)
+            for found in snapshot.value_sets.values()
+            for value in found.values
         ],
         categories=[category_text(snapshot, found) for found in snapshot.categories],
-        keys=sorted({link.key.name for link in snapshot.links()}),
+        keys=sorted({link.key.name for link in (*snapshot.links(), *snapshot.spare_keys)}),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Indexes:
+    """Approximate indexes of large sets, each built once per encoder: a set's id tells its content."""
+
+    folder: Path
+    search: SearchBackend
+
+    def write(
+        self, into: Path, snapshot: Snapshot, vectors: VectorStore, progress: Progress
+    ) -> dict[str, str]:
+        """Put the index of each large set into a release; return their file names by set."""
+        limit = self.search.approximate_above
+        if limit is None:
+            return {}
+        large = [found for found in snapshot.value_sets.values() if len(found.values) > limit]
+        for done, found in enumerate(large):
+            progress("index", done, len(large))
+            shutil.copyfile(self._built(found, vectors), into / _index_name(found))
+        if large:
+            progress("index", len(large), len(large))
+        return {found.value_set_id: _index_name(found) for found in large}
+
+    def _built(self, found: ValueSet, vectors: VectorStore) -> Path:
+        path = self.folder / digest(repr(self.search)) / _index_name(found)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            rows = vectors.gather([value_text(found.context, value.text) for value in found.values])
+            write_file(path, lambda file: self.search.build(rows.astype(np.float32), file))
+        return path
+
+
+def _index_name(found: ValueSet) -> str:
+    return f"index-{found.value_set_id}.bin"
 
 
 async def _check_model(vectors: VectorStore, encode: Encode, encoder_id: str) -> None:
@@ -121,9 +156,11 @@ async def _check_model(vectors: VectorStore, encode: Encode, encoder_id: str) ->
         )
 
 
-async def _encode_missing(vectors: VectorStore, texts: _Texts, encode: Encode, progress: Progress) -> None:
-    distinct = len(dict.fromkeys(texts.all()))
-    missing = vectors.missing(texts.all())
+async def _encode_missing(
+    vectors: VectorStore, texts: Sequence[str], encode: Encode, progress: Progress
+) -> None:
+    distinct = len(dict.fromkeys(texts))
+    missing = vectors.missing(texts)
     done = distinct - len(missing)
     progress("encode", done, distinct)
     for start in range(0, len(missing), SEGMENT_TEXTS):
@@ -141,10 +178,9 @@ def _write(
     out_dir: Path,
     ontology: str,
     snapshot: Snapshot,
-    texts: _Texts,
     vectors: VectorStore,
     encoder_id: str,
-    search: SearchBackend,
+    indexes: _Indexes,
     progress: Progress,
 ) -> None:
     with new_folder(out_dir) as folder:
@@ -153,10 +189,16 @@ def _write(
         # The arrays follow the order in which `open_release` will read the snapshot.
         read_back = stored.read(snapshot.version, parts)
         ordered = _texts_of(read_back)
-        for name, wanted in (("values", ordered.values), ("categories", ordered.categories), ("keys", ordered.keys)):
+        for name, wanted in (
+            ("values", ordered.values),
+            ("categories", ordered.categories),
+            ("keys", ordered.keys),
+        ):
             np.save(folder / f"{name}.npy", vectors.gather(wanted))
-        indexes = _write_indexes(folder, read_back, vectors, search, progress)
-        sizes = {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+        written = indexes.write(folder, read_back, vectors, progress)
+        sizes = {
+            str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*") if path.is_file()
+        }
         manifest = ReleaseManifest(
             ontology=ontology,
             version=snapshot.version,
@@ -167,25 +209,7 @@ def _write(
             counts=asdict(read_back.counts()),
             parts=parts,
             key_names=ordered.keys,
-            indexes=indexes,
+            indexes=written,
             files=dict(sorted(sizes.items())),
         )
         write_manifest(folder, manifest)
-
-
-def _write_indexes(
-    folder: Path, snapshot: Snapshot, vectors: VectorStore, search: SearchBackend, progress: Progress
-) -> dict[str, str]:
-    """An approximate index for each large set; a set's index is found again by the set's id in later releases."""
-    limit = search.approximate_above
-    large = [found for found in snapshot.value_sets.values() if limit is not None and len(found.values) > limit]
-    indexes = {}
-    for done, found in enumerate(large):
-        progress("index", done, len(large))
-        name = f"index-{found.value_set_id}.faiss"
-        rows = vectors.gather([value_text(found.context, value.text) for value in found.values])
-        search.build(rows.astype(np.float32), folder / name)
-        indexes[found.value_set_id] = name
-    if large:
-        progress("index", len(large), len(large))
-    return indexes

@@ -37,7 +37,9 @@ class Parts:
         try:
             return from_tables(version, tables)
         except (KeyError, TypeError) as error:
-            raise Damaged(f"{self.folder}: the parts of version {version} do not fit together: {error!r}") from error
+            raise Damaged(
+                f"{self.folder}: the parts of version {version} do not fit together: {error!r}"
+            ) from error
 
     def path(self, table: str, part: str) -> Path:
         """The file of a part."""
@@ -64,7 +66,9 @@ class Parts:
         try:
             table = pq.read_table(path, page_checksum_verification=True)
         except (OSError, pa.ArrowException) as error:
-            raise Damaged(f"{path} is missing or damaged: restore it from a copy, or import again: {error}") from error
+            raise Damaged(
+                f"{path} is missing or damaged: restore it from a copy, or import again: {error}"
+            ) from error
         if not table.schema.equals(SCHEMAS[name]):
             raise Damaged(f"{path}: its columns are not those of table {name}")
         return table

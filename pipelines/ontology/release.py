@@ -14,7 +14,15 @@ import numpy.typing as npt
 
 from pipelines.ontology.errors import Damaged, ModelMismatch
 from pipelines.ontology.parts import PartList, Parts
-from pipelines.ontology.search import ExactSearch, Floats, Positions, SearchBackend, Searcher, SearcherCache, padded
+from pipelines.ontology.search import (
+    ExactSearch,
+    Floats,
+    Positions,
+    SearchBackend,
+    Searcher,
+    SearcherCache,
+    padded,
+)
 from pipelines.ontology.snapshot import Snapshot
 from pipelines.ontology.texts import PROBE
 
@@ -44,7 +52,9 @@ class ReleaseManifest:
 class Release:
     """Searches one released version. Queries are unit float32 rows of the release's encoder."""
 
-    def __init__(self, folder: Path, manifest: ReleaseManifest, snapshot: Snapshot, backend: SearchBackend) -> None:
+    def __init__(
+        self, folder: Path, manifest: ReleaseManifest, snapshot: Snapshot, backend: SearchBackend
+    ) -> None:
         self.folder = folder
         self.manifest = manifest
         self.snapshot = snapshot
@@ -123,7 +133,9 @@ class Release:
         rows = self._check_queries(queries, k)
         links = self.snapshot.keys_of(category_id)
         if not links:
-            return padded(np.zeros((len(rows), 0)), np.zeros((len(rows), 0), np.int64), k)[0], [[] for _ in rows]
+            return padded(np.zeros((len(rows), 0)), np.zeros((len(rows), 0), np.int64), k)[0], [
+                [] for _ in rows
+            ]
         wanted = [self._key_rows[link.key.name] for link in links]
         searcher = self._cache.get(f"keys {category_id}", len(wanted), lambda: self._exact("keys", wanted))
         scores, positions = searcher.search(rows, k)
@@ -180,13 +192,19 @@ def read_manifest(folder: Path) -> ReleaseManifest:
     try:
         found: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if found.pop("format") != FORMAT:
-            raise Damaged(f"{folder} was made by another release of this program: make it again with `aiic ontology release`")
+            raise Damaged(
+                f"{folder} was made by another release of this program: make it again with `aiic ontology release`"
+            )
         manifest = ReleaseManifest(**found)
         torn = [name for name, size in manifest.files.items() if (folder / name).stat().st_size != size]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Damaged(f"{folder} is no whole release: make it with `aiic ontology release`: {error!r}") from error
+        raise Damaged(
+            f"{folder} is no whole release: make it with `aiic ontology release`: {error!r}"
+        ) from error
     if torn:
-        raise Damaged(f"{folder}: {torn[0]} does not have the size it was made with: copy or make the release again")
+        raise Damaged(
+            f"{folder}: {torn[0]} does not have the size it was made with: copy or make the release again"
+        )
     return manifest
 
 
@@ -205,7 +223,9 @@ def _spans(snapshot: Snapshot) -> dict[str, tuple[int, int]]:
     """Rows of each value set in `values.npy`: the sets one after another, in the snapshot's order."""
     sizes = [len(found.values) for found in snapshot.value_sets.values()]
     ends = list(accumulate(sizes))
-    return {found: (end - size, end) for found, size, end in zip(snapshot.value_sets, sizes, ends, strict=True)}
+    return {
+        found: (end - size, end) for found, size, end in zip(snapshot.value_sets, sizes, ends, strict=True)
+    }
 
 
 def _named(positions: Positions, names: Sequence[str]) -> list[list[str]]:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +78,9 @@ class ExactSearch:
         raise NotImplementedError("ExactSearch reads no index")
 
 
-def padded(scores: npt.NDArray[np.floating], positions: npt.NDArray[np.integer], k: int) -> tuple[Floats, Positions]:
+def padded(
+    scores: npt.NDArray[np.floating[Any]], positions: npt.NDArray[np.integer[Any]], k: int
+) -> tuple[Floats, Positions]:
     """Bring found columns to exactly k."""
     found_scores = np.full((scores.shape[0], k), LEAST_SCORE, np.float32)
     found_positions = np.full((scores.shape[0], k), NOTHING, np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,12 @@ from schemas.derive import BadRecord, parse_record
 
 R = TypeVar("R")
 BATCH_ROWS = 8_192
+REPORT_ROWS = 2_000
+Progress = Callable[[str, int, int], None]
+
+
+def no_progress(_stage: str, _done: int, _total: int) -> None:
+    """Report nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +45,25 @@ def source_file(folder: Path, name: str, faults: Faults, required: bool) -> Path
 
 def source_digests(folder: Path, names: tuple[str, ...]) -> dict[str, str]:
     """SHA-256 of each of these files that the folder has, for the manifest of the version."""
-    digests = {}
-    for path in (folder / f"{name}.{form}" for name in names for form in ("jsonl", "parquet")):
-        if path.is_file():
-            with path.open("rb") as file:
-                digests[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return digests
+    paths = (folder / f"{name}.{form}" for name in names for form in ("jsonl", "parquet"))
+    return {path.name: file_digest(path) for path in paths if path.is_file()}
 
 
-def source_rows(path: Path, faults: Faults) -> Iterator[tuple[Place, Mapping[str, Any]]]:
-    """The objects of one file. Blank lines are skipped; rows that are no JSON object are faults."""
-    rows = _parquet_rows(path, faults) if path.suffix == ".parquet" else _json_rows(path, faults)
-    yield from rows
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def source_rows(
+    path: Path, faults: Faults, progress: Progress = no_progress
+) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+    """The objects of one file. Blank lines are skipped; rows that are no JSON object are faults.
+
+    `progress` is told the file's name and how much was read: bytes of JSON lines, rows of Parquet.
+    """
+    read = _parquet_rows if path.suffix == ".parquet" else _json_rows
+    return read(path, faults, progress)
 
 
 def parse(record: type[R], place: Place, row: Mapping[str, Any], faults: Faults) -> R | None:
@@ -68,9 +81,13 @@ def text_of(row: Mapping[str, Any], name: str) -> str | None:
     return found if isinstance(found, str) and found else None
 
 
-def _json_rows(path: Path, faults: Faults) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+def _json_rows(path: Path, faults: Faults, progress: Progress) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+    total, done = path.stat().st_size, 0
     with path.open("rb") as file:
         for number, raw in enumerate(file, start=1):
+            done += len(raw)
+            if number % REPORT_ROWS == 0 or done == total:
+                progress(path.name, done, total)
             line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
             if not line.strip():
                 continue
@@ -114,14 +131,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _parquet_rows(path: Path, faults: Faults) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+def _parquet_rows(
+    path: Path, faults: Faults, progress: Progress
+) -> Iterator[tuple[Place, Mapping[str, Any]]]:
     number = 0
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(BATCH_ROWS):
-                for row in _batch_rows(path.name, number, batch, faults):
-                    yield row
+                yield from _batch_rows(path.name, number, batch, faults)
                 number += batch.num_rows
+                progress(path.name, number, file.metadata.num_rows)
     except (pa.ArrowException, OSError) as error:
         faults.add(path.name, 0, "unreadable_file", f"not a readable Parquet file: {str(error)[:200]}")
 

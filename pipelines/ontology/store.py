@@ -65,7 +65,9 @@ class OntologyStore:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
-            raise OntologyError(f"{self.name!r} cannot name an ontology: use letters, digits, '-', '_' and '.'")
+            raise OntologyError(
+                f"{self.name!r} cannot name an ontology: use letters, digits, '-', '_' and '.'"
+            )
 
     @property
     def folder(self) -> Path:
@@ -90,13 +92,17 @@ class OntologyStore:
         """
         every = self.versions()
         if not every:
-            raise UnknownVersion(f"there is no ontology {self.name!r} in {self.warehouse}: import one with `aiic ontology import`")
+            raise UnknownVersion(
+                f"there is no ontology {self.name!r} in {self.warehouse}: import one with `aiic ontology import`"
+            )
         if version is None or version == "latest":
             return every[-1]
         found = [one for one in every if version in (one.version, str(one.number), f"v{one.number}")]
         if not found:
             known = ", ".join(one.version for one in every[-5:])
-            raise UnknownVersion(f"ontology {self.name!r} has no version {version!r}; the newest are: {known}")
+            raise UnknownVersion(
+                f"ontology {self.name!r} has no version {version!r}; the newest are: {known}"
+            )
         return found[0]
 
     def read(self, version: str | None = None) -> Snapshot:
@@ -163,7 +169,9 @@ class OntologyStore:
         try:
             found: dict[str, Any] = json.loads(path.read_text("utf-8"))
             if found.pop("format") != FORMAT:
-                raise Damaged(f"{path} was written by another release of this program: import the ontology again")
+                raise Damaged(
+                    f"{path} was written by another release of this program: import the ontology again"
+                )
             found["source"] = Source(**found["source"])
             found["counts"] = Counts(**found["counts"])
             return Version(**found)

@@ -27,7 +27,7 @@ def check_tree(
             place = places[category_id]
             faults.add(place.file, place.line, "unknown_parent", f"{category_id}: no category {parent!r}")
     for cycle in _cycles(categories):
-        first = min((places[found] for found in cycle), key=lambda place: place.line)
+        first = min((places[found] for found in cycle if places[found].line), key=lambda place: place.line)
         shown = " -> ".join(cycle[:SHOWN_MEMBERS]) + (" -> ..." if len(cycle) > SHOWN_MEMBERS else "")
         faults.add(first.file, first.line, "cycle", f"{shown} -> {cycle[0]}: a category is its own ancestor")
 

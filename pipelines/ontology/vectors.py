@@ -47,7 +47,9 @@ def checked(vectors: Floats, count: int, dimensions: int | None) -> Floats:
         )
     lengths = np.linalg.norm(vectors.astype(np.float32), axis=1)
     if not np.all(np.abs(lengths - 1) < UNIT_TOLERANCE):
-        raise BadVectors("the encoder returned vectors that are not of unit length: switch its normalisation on")
+        raise BadVectors(
+            "the encoder returned vectors that are not of unit length: switch its normalisation on"
+        )
     return vectors
 
 
@@ -112,7 +114,9 @@ class VectorStore:
             rows = np.load(path, mmap_mode="r")
             keys = np.ascontiguousarray(rows["key"]).tobytes()
         except (OSError, ValueError, IndexError) as error:
-            raise Damaged(f"{path} is damaged: remove it, its texts will be encoded again: {error}") from error
+            raise Damaged(
+                f"{path} is damaged: remove it, its texts will be encoded again: {error}"
+            ) from error
         number = len(self._segments)
         self._segments.append(rows)
         for row in range(len(rows)):
