@@ -35,24 +35,39 @@ def bad_lines() -> list[tuple[bytes, str | None]]:
     """The lines in order, each with why it must be refused; None for a line that is good."""
     return [
         (_line(_good("bad-ok-1")), None),
-        (_line(_good("bad-ok-1", title="The same id a second time")), "item_id occurs a second time in this batch (first on line 1)"),
+        (
+            _line(_good("bad-ok-1", title="The same id a second time")),
+            "item_id occurs a second time in this batch (first on line 1)",
+        ),
         (_line(_without(_good("x"), "item_id")), "item_id is missing"),
         (_line(_good("")), "item_id is empty"),
         (_line({**_good("x"), "item_id": 12345}), "item_id is a number, not text"),
         (_line(_good("bad-06", title=["a", "list"])), "title is a list, not text"),
         (_line(_without(_good("bad-07"), "title")), "title is missing"),
-        (_line(_good("bad-08", title="very long " * 1_100)), "title has 11,000 characters; the limit is 10,000"),
-        (_line(_good("bad-09")).replace(b"Lantern Blend", b"Lantern \xff\xfe\xc3( Blend"), "the line is not valid UTF-8"),
+        (
+            _line(_good("bad-08", title="very long " * 1_100)),
+            "title has 11,000 characters, which is over the limit",
+        ),
+        (
+            _line(_good("bad-09")).replace(b"Lantern Blend", b"Lantern \xff\xfe\xc3( Blend"),
+            "the line is not valid UTF-8",
+        ),
         (_line(_good("bad-10", description="before\x00after")), "description holds a NUL character"),
         (_line(_good("bad-11", event_time="2026-02-30T25:61:00Z")), "event_time is no possible date"),
         (_line(_good("bad-12", event_time="last Tuesday")), "event_time is not ISO 8601"),
         (b'{"item_id": "bad-13", "title": "the line stops in the mid', "the line is not JSON"),
         (b'["item_id", "bad-14"]', "the line is JSON but not an object"),
         (_line(_good("bad-15", attributes="Roast: Medium")), "attributes is text, not an object"),
-        (_line(_good("bad-16", attributes={"Roast": {"level": 3}})), "the attribute Roast is an object, not text"),
+        (
+            _line(_good("bad-16", attributes={"Roast": {"level": 3}})),
+            "the attribute Roast is an object, not text",
+        ),
         (_line(_good("bad-17", price="cheap")), "price is text, not a number"),
         (_line(_good("bad-18", is_deleted="maybe")), "is_deleted is text, not true or false"),
-        (_line(_good("bad-19", image_urls="https://img.example.com/1.jpg")), "image_urls is text, not a list"),
+        (
+            _line(_good("bad-19", image_urls="https://img.example.com/1.jpg")),
+            "image_urls is text, not a list",
+        ),
         (_line(_good("bad-20", event_time="2199-01-01T00:00:00Z")), "event_time is far in the future"),
         (_line(_good("bad-ok-2", title="Tassel & Pine First Light Coffee, 250 g")), None),
     ]

@@ -14,7 +14,7 @@ from infra.demo.catalog_files import catalog_files
 from infra.demo.dirt import soil_item, soil_title
 from infra.demo.family import Recipe, recipes, with_facts, write
 from infra.demo.hostile import ATTACKS, attack
-from infra.demo.model import Draft
+from infra.demo.model import Draft, Fact
 from infra.demo.tree import LEAVES
 
 CATALOG = Path(__file__).parent / "catalog"
@@ -45,8 +45,12 @@ def families() -> list[list[Recipe]]:
 
 def event_time(rng: Random, locale: str, first_day: int, last_day: int) -> str:
     """A moment of 2026 with zone; days count from 1 January."""
-    zone = timezone(timedelta(hours=8)) if locale == "zh" else rng.choice((UTC, timezone(timedelta(hours=-5))))
-    moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=rng.randrange(first_day, last_day), seconds=rng.randrange(86_400))
+    zone = (
+        timezone(timedelta(hours=8)) if locale == "zh" else rng.choice((UTC, timezone(timedelta(hours=-5))))
+    )
+    moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(
+        days=rng.randrange(first_day, last_day), seconds=rng.randrange(86_400)
+    )
     return moment.astimezone(zone).isoformat().replace("+00:00", "Z")
 
 
@@ -55,9 +59,16 @@ def listing(recipe: Recipe, item_id: str, spu_id: str | None, number: int) -> Dr
     draft = write(recipe)
     rng = Random(f"{SEED}:{item_id}")
     locale = recipe.title_locale
-    row: dict[str, object] = {"item_id": item_id, "spu_id": spu_id, "category_id": recipe.category.category_id, **draft.row}
+    row: dict[str, object] = {
+        "item_id": item_id,
+        "spu_id": spu_id,
+        "category_id": recipe.category.category_id,
+        **draft.row,
+    }
     if rng.random() < 0.4:
-        row["image_urls"] = [f"https://img.example.com/{item_id}/{shot}.jpg" for shot in range(1, rng.randint(2, 4))]
+        row["image_urls"] = [
+            f"https://img.example.com/{item_id}/{shot}.jpg" for shot in range(1, rng.randint(2, 4))
+        ]
     if rng.random() < 0.9:
         row["price"] = round(recipe.line.price * (1 + 0.07 * number), 2)
     if rng.random() < 0.3:
@@ -66,7 +77,7 @@ def listing(recipe: Recipe, item_id: str, spu_id: str | None, number: int) -> Dr
     row["locale"] = locale
     row["event_time"] = event_time(rng, locale, 5, 270)
     if rng.random() < 0.05:
-        row["priority"] = rng.randint(1, 3)
+        row["priority"] = rng.choice(("star", "emerging", "stable"))
     draft.row = row
     return draft
 
@@ -124,7 +135,12 @@ def updates(made: list[tuple[Draft, Recipe]], doubles: list[Draft]) -> list[Draf
     stale.row["event_time"] = "2026-01-02T09:00:00Z"
     stale.notes.append("late")
     gone = doubles[0]
-    deleted = Draft({**gone.row, "event_time": event_time(rng, "en", 280, 300), "is_deleted": True}, gone.category, [], ["deletion"])
+    deleted = Draft(
+        {**gone.row, "event_time": event_time(rng, "en", 280, 300), "is_deleted": True},
+        gone.category,
+        [],
+        ["deletion"],
+    )
     again = Draft(dict(changed[0].row), changed[0].category, list(changed[0].statements), ["redelivery"])
     return [*changed, deleted, stale, again]
 
@@ -132,11 +148,17 @@ def updates(made: list[tuple[Draft, Recipe]], doubles: list[Draft]) -> list[Draf
 def _changed(before: Draft, recipe: Recipe, rng: Random) -> Draft:
     """The item with one other fact where its title states a changeable one, otherwise with another price."""
     titled = {said.key_id for said in before.statements if said.field == "title"}
-    keys = [k for k in recipe.category.keys if k.kind == "enumerated" and not k.multi and k.key_id in titled - {"brand"}]
-    changes = {}
+    keys = [
+        k
+        for k in recipe.category.keys
+        if k.kind == "enumerated" and not k.multi and k.key_id in titled - {"brand"}
+    ]
+    changes: dict[str, tuple[Fact, ...]] = {}
     if keys:
         key = rng.choice(keys)
-        changes[key.key_id] = (rng.choice([fact for fact in key.facts if fact not in recipe.facts[key.key_id]]),)
+        changes[key.key_id] = (
+            rng.choice([fact for fact in key.facts if fact not in recipe.facts[key.key_id]]),
+        )
     item_id, spu_id = str(before.row["item_id"]), str(before.row["spu_id"])
     after = listing(with_facts(recipe, changes), item_id, spu_id, 0)
     soil_title(after, recipe)
@@ -159,18 +181,27 @@ def write_files(folder: Path) -> dict[str, int]:
 def differing(folder: Path) -> list[str]:
     """The generated files that are absent or differ from what the builder makes."""
     made = build().files()
-    return [name for name, content in made.items() if not (folder / name).is_file() or (folder / name).read_bytes() != content]
+    return [
+        name
+        for name, content in made.items()
+        if not (folder / name).is_file() or (folder / name).read_bytes() != content
+    ]
 
 
 def main(arguments: list[str]) -> int:
     """Write the catalog, or check it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when a committed file is out of date")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail when a committed file is out of date"
+    )
     parser.add_argument("--folder", type=Path, default=CATALOG, help="where the files go")
     options = parser.parse_args(arguments)
     if options.check:
         stale = differing(options.folder)
-        print("\n".join(f"out of date: {name}; run python -m infra.demo.build_catalog" for name in stale) or "up to date")
+        print(
+            "\n".join(f"out of date: {name}; run python -m infra.demo.build_catalog" for name in stale)
+            or "up to date"
+        )
         return 1 if stale else 0
     for name, size in write_files(options.folder).items():
         print(f"{size:>9,} bytes  {name}")

@@ -17,12 +17,24 @@ def _lines(rows: Iterable[object]) -> bytes:
 
 def category_rows() -> list[dict[str, object]]:
     """categories.jsonl: parents before children."""
-    branches = [
-        {"category_id": id_, "name": name, "parent_id": parent, "description": text, "synonyms": list(synonyms)}
+    branches: list[dict[str, object]] = [
+        {
+            "category_id": id_,
+            "name": name,
+            "parent_id": parent,
+            "description": text,
+            "synonyms": list(synonyms),
+        }
         for id_, name, parent, text, synonyms in BRANCHES
     ]
-    leaves = [
-        {"category_id": c.category_id, "name": c.name, "parent_id": c.parent_id, "description": c.description, "synonyms": list(c.synonyms)}
+    leaves: list[dict[str, object]] = [
+        {
+            "category_id": c.category_id,
+            "name": c.name,
+            "parent_id": c.parent_id,
+            "description": c.description,
+            "synonyms": list(c.synonyms),
+        }
         for c in sorted(LEAVES, key=lambda leaf: leaf.category_id)
     ]
     return [*branches, *leaves]
@@ -80,7 +92,13 @@ def _entries(key: Key) -> list[tuple[str, tuple[str, ...]]]:
 def tag_rows() -> list[dict[str, object]]:
     """tags.jsonl: the scenario tags (our extension of the interchange form)."""
     return [
-        {"tag_id": id_, "name": name, "description": text, "synonyms": list(synonyms), "category_ids": list(leaves)}
+        {
+            "tag_id": id_,
+            "name": name,
+            "description": text,
+            "synonyms": list(synonyms),
+            "category_ids": list(leaves),
+        }
         for id_, name, text, synonyms, leaves in TAGS
     ]
 

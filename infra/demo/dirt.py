@@ -8,10 +8,10 @@ from random import Random
 
 from infra.demo.family import Recipe
 from infra.demo.fillers import JUNK_VALUES, TITLE_PREFIXES, TITLE_SUFFIXES
-from infra.demo.model import Draft
+from infra.demo.model import Draft, Key
 from infra.demo.render import cased
 
-NO_CATEGORY_SHARE = 0.06
+NO_CATEGORY_SHARE = 0.075
 CONTRADICTION_SHARE = 0.07
 FULL_WIDTH_SHARE = 0.05
 CAPITALS_SHARE = 0.05
@@ -27,8 +27,8 @@ def comparable(text: str) -> str:
 def full_width(text: str) -> str:
     """Latin letters and digits in their full-width forms, as some Chinese input methods type them.
 
-    >>> full_width("5G 手机")
-    '5G 手机'
+    >>> [hex(ord(char)) for char in full_width("5G")]
+    ['0xff15', '0xff27']
     """
     return "".join(chr(ord(char) + 0xFEE0) if char.isascii() and char.isalnum() else char for char in text)
 
@@ -68,15 +68,23 @@ def soil_item(draft: Draft, recipe: Recipe, rng: Random) -> None:
 def contradict(draft: Draft, recipe: Recipe, rng: Random) -> None:
     """Give a key that the title or description states another value in the merchant attributes."""
     prose = {said.key_id for said in draft.statements if not said.field.startswith("attributes.")}
-    keys = [k for k in draft.category.keys if k.kind == "enumerated" and not k.multi and k.key_id in prose and len(k.facts) > 1]
+    keys = [
+        k
+        for k in draft.category.keys
+        if k.kind == "enumerated" and not k.multi and k.key_id in prose and len(k.facts) > 1
+    ]
     if not keys:
         return
     key = rng.choice([k for k in keys if k.key_id != "brand"] or keys)
     true = {value for said in draft.statements if said.key_id == key.key_id for value in said.values}
     wrong = rng.choice([fact for fact in key.facts if fact.text not in true])
-    own = [said for said in draft.statements if said.key_id == key.key_id and said.field.startswith("attributes.")]
+    own = [
+        said
+        for said in draft.statements
+        if said.key_id == key.key_id and said.field.startswith("attributes.")
+    ]
     draft.statements = [said for said in draft.statements if said not in own]
-    label = own[0].field.removeprefix("attributes.") if own else key.name
+    label = own[0].field.removeprefix("attributes.") if own else _label(key, recipe)
     words = wrong.zh[0] if recipe.text_locale == "zh" else cased(key, wrong.en[0], True)
     attributes = draft.row["attributes"]
     if isinstance(attributes, dict):
@@ -90,5 +98,10 @@ def add_junk(draft: Draft, recipe: Recipe, rng: Random) -> None:
     silent = [key for key in draft.category.keys if key.key_id not in stated]
     attributes = draft.row["attributes"]
     if silent and isinstance(attributes, dict):
-        attributes[rng.choice(silent).name] = rng.choice(JUNK_VALUES[recipe.text_locale])
+        attributes[_label(rng.choice(silent), recipe)] = rng.choice(JUNK_VALUES[recipe.text_locale])
         draft.notes.append("empty attribute")
+
+
+def _label(key: Key, recipe: Recipe) -> str:
+    chinese = [name for name in key.synonyms if not name.isascii()]
+    return chinese[0] if recipe.text_locale == "zh" else key.name

@@ -27,6 +27,7 @@ class Recipe:
     title_locale: str
     text_locale: str
     html: bool
+    number: int
 
 
 def upc(brand: str, sku: str) -> str:
@@ -60,7 +61,7 @@ def line_facts(category: Category, line: Line, family: str) -> dict[str, list[tu
 
     Errors: KeyError for a key that the category lacks, ValueError for a value that the key lacks.
     """
-    told = dict(part.strip().split("=", 1) for part in line.facts.split(";") if part.strip())
+    told = dict(part.strip().rstrip("!").split("=", 1) for part in line.facts.split(";") if part.strip())
     for key_id in told:
         category.key(key_id)
     options: dict[str, list[tuple[Fact, ...]]] = {}
@@ -72,11 +73,20 @@ def line_facts(category: Category, line: Line, family: str) -> dict[str, list[tu
         elif key.key_id in told:
             choices = [choice.strip() for choice in told[key.key_id].split(",")]
             options[key.key_id] = [
-                tuple(fact_for(key, value.strip()) for value in choice.split("+")) for choice in choices if choice != "-"
+                tuple(fact_for(key, value.strip()) for value in choice.split("+"))
+                for choice in choices
+                if choice != "-"
             ]
         elif key.facts:
             options[key.key_id] = _drawn(category, key, Random(f"draw:{family}:{key.key_id}"))
     return {key_id: choices for key_id, choices in options.items() if choices}
+
+
+def always_stated(line: Line) -> frozenset[str]:
+    """Keys that the line's name hints at, so that the text must state them (marked `!`)."""
+    return frozenset(
+        part.split("=")[0].strip() for part in line.facts.split(";") if part.strip().endswith("!")
+    )
 
 
 def _drawn(category: Category, key: Key, rng: Random) -> list[tuple[Fact, ...]]:
@@ -99,7 +109,12 @@ def recipes(category: Category, line: Line, family: str) -> list[Recipe]:
     rng = Random(f"variants:{family}")
     chosen = sorted(rng.sample(range(len(combos)), line.skus))
     html = rng.random() < 0.16
-    title_locale, text_locale = {"en": ("en", "en"), "zh": ("zh", "zh"), "mix": ("zh", "en"), "mix2": ("en", "zh")}[line.locale]
+    title_locale, text_locale = {
+        "en": ("en", "en"),
+        "zh": ("zh", "zh"),
+        "mix": ("zh", "en"),
+        "mix2": ("en", "zh"),
+    }[line.locale]
     made = []
     for number, index in enumerate(chosen):
         facts = {key_id: choices[0] for key_id, choices in options.items()}
@@ -107,7 +122,7 @@ def recipes(category: Category, line: Line, family: str) -> list[Recipe]:
         for key in category.keys:
             if key.kind == "identifier":
                 facts[key.key_id] = (identifier_fact(category, key, line, f"{family}:{number}", family),)
-        made.append(Recipe(category, line, family, facts, title_locale, text_locale, html))
+        made.append(Recipe(category, line, family, facts, title_locale, text_locale, html, number))
     return made
 
 
@@ -120,7 +135,7 @@ def write(recipe: Recipe) -> Draft:
     phrases = category.zh if recipe.title_locale == "zh" else category.en
     template = pick(phrases.titles, have, varied, Random(f"title:{family}"))
     title, said = fill(template, keys, recipe.facts, recipe.title_locale, "title", f"{family}:title")
-    forced = varied - slots(template)
+    forced = (varied | always_stated(line)) - slots(template)
     description, more = describe(recipe, keys, forced)
     attributes, extra = merchant_attributes(recipe, keys)
     row: dict[str, object] = {"title": title, "description": description, "attributes": attributes}
@@ -142,17 +157,24 @@ def describe(recipe: Recipe, keys: dict[str, Key], forced: frozenset[str]) -> tu
         templates = templates[: max(2, len(templates) // 2)]
     missing = wanted if as_list else forced
     listed = sorted(missing - frozenset().union(*map(slots, templates)) - {"brand"})
-    labels = [f"{_label(keys[key_id], locale, rng)}{'：' if locale == 'zh' else ': '}{{{key_id}}}" for key_id in listed]
+    labels = [
+        f"{_label(keys[key_id], locale, rng)}{'：' if locale == 'zh' else ': '}{{{key_id}}}"
+        for key_id in listed
+    ]
     rng.shuffle(labels)
     opening = rng.choice(phrases.intros)
     opening = opening if slots(opening) <= recipe.facts.keys() else ""
+    own = Random(f"own words:{recipe.family}:{recipe.number}")
     ending = rng.sample(phrases.outros + FILLERS[locale], 2)
+    ending += [text for text in own.sample(FILLERS[locale], own.randint(0, 1)) if text not in ending]
     said: list[Statement] = []
     blocks: list[list[str]] = []
     for block in ([opening, *templates], labels, ending):
         blocks.append([])
         for text in filter(None, block):
-            filled, found = fill(text, keys, recipe.facts, locale, "description", f"{recipe.family}:description")
+            filled, found = fill(
+                text, keys, recipe.facts, locale, "description", f"{recipe.family}:description"
+            )
             blocks[-1].append(filled)
             said += found
     return _layout(blocks, locale, recipe.html, rng), said
@@ -200,7 +222,10 @@ def merchant_attributes(recipe: Recipe, keys: dict[str, Key]) -> tuple[dict[str,
         if label in found:
             continue
         field = f"attributes.{label}"
-        surfaces = [cased(key, spelling(key, fact, locale, None, f"{recipe.family}:a"), True) for fact in recipe.facts[key_id]]
+        surfaces = [
+            cased(key, spelling(key, fact, locale, None, f"{recipe.family}:a"), True)
+            for fact in recipe.facts[key_id]
+        ]
         found[label] = joined(surfaces, locale, True)
         for fact, surface in zip(recipe.facts[key_id], surfaces, strict=True):
             implied = surface.casefold() in {word.casefold() for word in fact.implying}

@@ -7,13 +7,13 @@ from typing import Final
 FILLERS: Final[dict[str, tuple[str, ...]]] = {
     "en": (
         "Ships from our own warehouse within two working days.",
-        "Free returns within 30 days, no questions asked.",
+        "Free returns within four weeks, no questions asked.",
         "Photos were taken in daylight; screens may show shades differently.",
         "Questions? Our support team answers on weekdays.",
         "Sold and shipped by the maker's official store.",
-        "Please check the variant before you order.",
+        "Please confirm the variant before you order.",
         "Gift wrapping is available at checkout.",
-        "Thank you for supporting a small shop!",
+        "Thank you for supporting an independent shop!",
         "Box contents may vary slightly by market.",
         "Over 3,000 customers have left a review.",
     ),
@@ -57,4 +57,7 @@ TITLE_SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
     "en": (" 🚚 Fast Shipping", " - Best Price!!!", " | Gift Idea 🎁", " (NEW)", " ✅"),
     "zh": (" 顺丰包邮", " 送礼自用🎁", "（全新）", " 现货速发", "✅"),
 }
-JUNK_VALUES: Final[dict[str, tuple[str, ...]]] = {"en": ("N/A", "see description", "Other", "-", "null"), "zh": ("见详情", "其他", "无", "-", "默认")}
+JUNK_VALUES: Final[dict[str, tuple[str, ...]]] = {
+    "en": ("N/A", "see description", "Other", "-", "null"),
+    "zh": ("见详情", "其他", "无", "-", "默认"),
+}

@@ -23,20 +23,40 @@ def enumerated(
 
 
 def free(
-    key_id: str, name: str, description: str, synonyms: str, facts: str = "", *, listed: str = "", multi: bool = False
+    key_id: str,
+    name: str,
+    description: str,
+    synonyms: str,
+    facts: str = "",
+    *,
+    listed: str = "",
+    multi: bool = False,
+    lower: bool = False,
 ) -> Key:
     """A key with values not known beforehand; `listed` names the few examples that the ontology holds."""
     read = tuple(read_fact(line.strip()) for line in facts.strip().splitlines() if line.strip())
-    return Key(key_id, name, "free", description, words(synonyms), read, None, multi, listed=words(listed))
+    return Key(
+        key_id, name, "free", description, words(synonyms), read, None, multi, lower, listed=words(listed)
+    )
 
 
 def measure(
-    key_id: str, name: str, description: str, synonyms: str, units: str, norm: Norm, facts: str, *, listed: str = ""
+    key_id: str,
+    name: str,
+    description: str,
+    synonyms: str,
+    units: str,
+    norm: Norm,
+    facts: str,
+    *,
+    listed: str = "",
 ) -> Key:
     """A measure key; facts are `number unit` separated by `;`, spelled in any of the units."""
     allowed = tuple(units.split())
     read = tuple(read_measure(part, norm, allowed) for part in words(facts))
-    return Key(key_id, name, "measure", description, words(synonyms), read, norm, units=allowed, listed=words(listed))
+    return Key(
+        key_id, name, "measure", description, words(synonyms), read, norm, units=allowed, listed=words(listed)
+    )
 
 
 def count(key_id: str, name: str, description: str, synonyms: str, facts: str, *, listed: str = "") -> Key:
@@ -145,7 +165,9 @@ def model_name(listed: str = "") -> Key:
     )
 
 
-def model_number(key_id: str = "model_number", name: str = "Model Number", synonyms: str = "model no;货号;型号") -> Key:
+def model_number(
+    key_id: str = "model_number", name: str = "Model Number", synonyms: str = "model no;货号;型号"
+) -> Key:
     """The identifier key for a maker's own number, cleaned of hyphens and the like."""
     return identifier(
         key_id,

@@ -1,7 +1,8 @@
 """Records that the demo catalog is built from: facts, keys, product lines, categories.
 
 Handwritten facts use a short notation, `canonical|english;english|chinese;chinese`. A word that begins with `+`
-states the value in listings but is no synonym of the ontology; one that begins with `~` only implies the value.
+states the value in listings but is no synonym of the ontology; one that begins with `~` only implies the value; one
+that begins with `-` is a synonym of the ontology that no sentence here could use.
 """
 
 from __future__ import annotations
@@ -44,7 +45,11 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A handwritten product line: its name, what is known of it, and how many SKUs it has (1: no SPU)."""
+    """A handwritten product line: its name, what is known of it, and how many SKUs it has (1: no SPU).
+
+    `facts` is `key=value; key=one, other; key=both+of these; key=-`: a value, alternatives that SKUs differ in, several
+    values at once, or none; a value that ends in `!` is stated in every text of the line.
+    """
 
     brand: str
     name: str
@@ -137,7 +142,7 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def _said(parts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(part.lstrip("+~") for part in parts)
+    return tuple(part.lstrip("+~") for part in parts if part[0] != "-")
 
 
 def read_fact(notation: str, canonical_is_said: bool = True) -> Fact:
@@ -148,14 +153,14 @@ def read_fact(notation: str, canonical_is_said: bool = True) -> Fact:
     >>> read_fact("2|two;~dual SIM|双卡", canonical_is_said=False).en
     ('two', 'dual SIM')
     """
-    text, english, chinese = (notation.split("|") + ["", ""])[:3]
+    text, english, chinese = [*notation.split("|"), "", ""][:3]
     en, zh = words(english), words(chinese)
     own = (text,) if canonical_is_said else ()
     return Fact(
         text=text,
         en=own + _said(en),
         zh=_said(zh) or own or _said(en),
-        synonyms=tuple(part for part in en + zh if part[0] not in "+~"),
+        synonyms=tuple(part.removeprefix("-") for part in en + zh if part[0] not in "+~"),
         implying=frozenset(part[1:] for part in en + zh if part[0] == "~"),
     )
 

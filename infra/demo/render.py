@@ -14,7 +14,10 @@ from infra.demo.model import Fact, Key, Statement
 from infra.demo.units import UNITS
 
 _SLOT = re.compile(r"\{(?P<article>a )?(?P<key>\w+)(?:\|(?P<form>\w+))?\}")
-_AN = re.compile(r"^(?:[aeio]|u(?!n[iv]|s[be])|8|11\D|18\D|hour)", re.IGNORECASE)
+_AN = re.compile(
+    r"^(?:[aeio]|u(?!n[iv]|s[be])|8|11\D|18\D|hour|(?-i:SSD|HDD|LED|LCD|SD|R[57]))", re.IGNORECASE
+)
+_NAMES = frozenset({"Damascus"})
 Facts = Mapping[str, tuple[Fact, ...]]
 
 
@@ -37,9 +40,15 @@ def cased(key: Key, surface: str, in_title: bool) -> str:
     """Common words in lower case within sentences and capitalised in titles; names stay as they are."""
     if not key.lower or not surface.isascii():
         return surface
+    words = surface.split(" ")
     if in_title:
-        return " ".join(word[:1].upper() + word[1:] for word in surface.split(" "))
-    return " ".join(word if word[1:] != word[1:].lower() or len(word) < 3 else word.lower() for word in surface.split(" "))
+        return " ".join(word[:1].upper() + word[1:] for word in words)
+    if surface not in {fact.text for fact in key.facts}:
+        return surface
+    return " ".join(
+        word.lower() if word[1:].islower() and len(word) > 2 and word not in _NAMES else word
+        for word in words
+    )
 
 
 def joined(parts: list[str], locale: str, in_title: bool) -> str:
@@ -69,7 +78,9 @@ def fill(
             unit = UNITS[next(iter(units))]
             return (unit.zh if locale == "zh" else unit.en)[0].replace("#", "").strip()
         in_title = field == "title"
-        surfaces = [cased(key, spelling(key, fact, locale, form, style), in_title) for fact in facts[key.key_id]]
+        surfaces = [
+            cased(key, spelling(key, fact, locale, form, style), in_title) for fact in facts[key.key_id]
+        ]
         for fact, surface in zip(facts[key.key_id], surfaces, strict=True):
             implied = any(surface.casefold() == word.casefold() for word in fact.implying)
             said.append(Statement(key.key_id, field, surface, (fact.text,), implied))

@@ -24,7 +24,14 @@ def _unit(dimension: str, factor: str, full: str, en: str, adj: str, zh: str) ->
 
 
 UNITS: dict[str, Unit] = {
-    "in": _unit("length", "2.54", "Inches", "# inches;# in;#\";# inch;#″", "#-inch;#\";# inch;#in", "#英寸;#寸;# inch;#吋"),
+    "in": _unit(
+        "length",
+        "2.54",
+        "Inches",
+        '# inches;# in;#";# inch;#″',
+        '#-inch;#";# inch;#in',
+        "#英寸;#寸;# inch;#吋",
+    ),
     "cm": _unit("length", "1", "Centimetres", "# cm;#cm;# centimetres", "# cm;#cm", "#厘米;#cm;# CM;#公分"),
     "mm": _unit("length", "0.1", "Millimetres", "# mm;#mm", "# mm;#mm", "#毫米;#mm;# MM"),
     "g": _unit("mass", "1", "Grams", "# g;#g;# grams", "# g;#g", "#克;#g;# G"),
@@ -33,7 +40,9 @@ UNITS: dict[str, Unit] = {
     "lb": _unit("mass", "453.59237", "Pounds", "# lb;# lbs;# pounds;#lb", "#-pound;# lb", "#磅"),
     "jin": _unit("mass", "500", "Jin", "# jin", "# jin", "#斤;#市斤"),
     "ml": _unit("volume", "1", "Millilitres", "# ml;#ml;# mL;# millilitres", "# ml;#ml", "#毫升;#ml;#ML"),
-    "floz": _unit("volume", "29.5735295625", "Fluid Ounces", "# fl oz;# fl. oz.;# FL OZ", "# fl oz", "# fl oz"),
+    "floz": _unit(
+        "volume", "29.5735295625", "Fluid Ounces", "# fl oz;# fl. oz.;# FL OZ", "# fl oz", "# fl oz"
+    ),
     "l": _unit("volume", "1000", "Litres", "# L;#L;# litres;# liters", "#L;#-litre", "#升;#L"),
     "GB": _unit("data", "1", "Gigabytes", "#GB;# GB", "#GB;# GB", "#GB;#G;# GB"),
     "TB": _unit("data", "1000", "Terabytes", "#TB;# TB", "#TB;# TB", "#TB;#T;# TB"),
@@ -110,7 +119,9 @@ def number_only(number: str, unit: str) -> str:
     return number
 
 
-def measure_surfaces(number: str, unit: str, norm: Norm, units: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+def measure_surfaces(
+    number: str, unit: str, norm: Norm, units: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
     """Spellings of a measure by style (en, adj, zh), in the given units as far as the value survives the conversion.
 
     The unit that the fact was written in counts twice, so that it stays the commonest.

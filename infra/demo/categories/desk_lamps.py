@@ -13,46 +13,187 @@ KEYS = (
     """),
     model_name("Study One;Arc 300"),
     color("Black White Silver Green Red Beige"),
-    enumerated("light_source", "Light Source", "The 'Light Source' attribute is the kind of lamp that gives the light.", "bulb type;lamp type;光源;光源类型", """
+    enumerated(
+        "light_source",
+        "Light Source",
+        "The 'Light Source' attribute is the kind of lamp that gives the light.",
+        "bulb type;lamp type;光源;光源类型",
+        """
         LED|integrated LED;LED panel|LED;LED灯珠
         Halogen|halogen bulb|卤素灯
         Incandescent|filament bulb;Edison bulb|白炽灯;钨丝灯
-        """, lower=False),
-    measure("power", "Power", "The 'Power' attribute is the electric power that the lamp draws.", "wattage;watts;功率;额定功率", "W", EXPANSION, "5 W;7 W;9 W;12 W;15 W;40 W", listed="9 Watts"),
-    measure("color_temperature", "Color Temperature", "The 'Color Temperature' attribute is the colour of the light, in kelvin.", "CCT;light colour;色温", "K", NUMBER, "2700 K;3000 K;4000 K;5000 K;6500 K", listed="4000"),
-    measure("luminous_flux", "Luminous Flux", "The 'Luminous Flux' attribute is the amount of light, in lumens.", "brightness;lumens;光通量;亮度", "lm", NUMBER, "320 lm;450 lm;600 lm;800 lm;1050 lm"),
-    measure("height", "Height", "The 'Height' attribute is the height of the lamp at full stretch.", "max height;product height;高度;灯高", "cm in mm", CENTIMETRES, "38 cm;42 cm;45 cm;52 cm;17 in;22 in"),
-    enumerated("mounting", "Mounting", "The 'Mounting' attribute tells how the lamp stands or is fixed.", "mount;installation;安装方式;固定方式", """
+        """,
+        lower=False,
+    ),
+    measure(
+        "power",
+        "Power",
+        "The 'Power' attribute is the electric power that the lamp draws.",
+        "wattage;watts;功率;额定功率",
+        "W",
+        EXPANSION,
+        "5 W;7 W;9 W;12 W;15 W;40 W",
+        listed="9 Watts",
+    ),
+    measure(
+        "color_temperature",
+        "Color Temperature",
+        "The 'Color Temperature' attribute is the colour of the light, in kelvin.",
+        "CCT;light colour;色温",
+        "K",
+        NUMBER,
+        "2700 K;3000 K;4000 K;5000 K;6500 K",
+        listed="4000",
+    ),
+    measure(
+        "luminous_flux",
+        "Luminous Flux",
+        "The 'Luminous Flux' attribute is the amount of light, in lumens.",
+        "brightness;lumens;光通量;亮度",
+        "lm",
+        NUMBER,
+        "320 lm;450 lm;600 lm;800 lm;1050 lm",
+    ),
+    measure(
+        "height",
+        "Height",
+        "The 'Height' attribute is the height of the lamp at full stretch.",
+        "max height;product height;高度;灯高",
+        "cm in mm",
+        CENTIMETRES,
+        "38 cm;42 cm;45 cm;52 cm;17 in;22 in",
+    ),
+    enumerated(
+        "mounting",
+        "Mounting",
+        "The 'Mounting' attribute tells how the lamp stands or is fixed.",
+        "mount;installation;安装方式;固定方式",
+        """
         Base|weighted base;table base|底座;座式
         Clamp|desk clamp;C-clamp|夹式;桌边夹
-        Magnetic|magnetic mount;magnet|磁吸;磁吸式
-        Wall|wall-mounted;wall bracket|壁挂;壁挂式
-        """),
-    enumerated("power_source", "Power Source", "The 'Power Source' attribute lists how the lamp is fed; there can be several.", "powered by;供电方式;电源", """
-        Mains|corded;AC plug;wall plug|插电;交流电
+        Magnetic|-magnetic mount;magnet|磁吸;磁吸式
+        Wall|-wall-mounted;wall bracket|壁挂;壁挂式
+        """,
+    ),
+    enumerated(
+        "power_source",
+        "Power Source",
+        "The 'Power Source' attribute lists how the lamp is fed; there can be several.",
+        "powered by;供电方式;电源",
+        """
+        Mains|-corded;AC plug;wall plug|插电;交流电
         USB|USB powered;USB cable|USB供电;USB接口
-        Rechargeable Battery|rechargeable;built-in battery|充电式;内置电池
-        """, multi=True, lower=False),
-    count("brightness_levels", "Brightness Levels", "The 'Brightness Levels' attribute is the number of steps in which the light can be dimmed.", "dimming levels;dimmer steps;亮度档位;调光档位", """
+        Rechargeable Battery|-rechargeable;built-in battery|充电式;内置电池
+        """,
+        multi=True,
+        lower=False,
+    ),
+    count(
+        "brightness_levels",
+        "Brightness Levels",
+        "The 'Brightness Levels' attribute is the number of steps in which the light can be dimmed.",
+        "dimming levels;dimmer steps;亮度档位;调光档位",
+        """
         3|three brightness levels;3 levels;3-step dimming|三档调光;3档亮度
         5|five brightness levels;5 levels;5-step dimming|五档调光;5档亮度
         7|seven brightness levels;7-step dimming|七档调光
         10|ten brightness levels;10-step dimming|十档调光;10档亮度
-        """),
+        """,
+    ),
     model_number(),
 )
 
 LINES = (
-    Line("Halden", "Draughtsman", "HD", 79, "en", 5, "color=Black, White, Red, Green, Silver; light_source=LED; power=9 W; mounting=Clamp; power_source=Mains; height=52 cm; brightness_levels=5; color_temperature=4000 K"),
-    Line("Glimmerly", "Moth", "GM", 39, "en", 4, "color=White, Black, Beige, Green; light_source=LED; power=5 W; mounting=Base; power_source=USB+Rechargeable Battery; height=38 cm; brightness_levels=3"),
-    Line("Vestra Lighting", "Banker", "VB", 65, "en", 2, "color=Green, Red; light_source=Incandescent; power=40 W; mounting=Base; power_source=Mains; height=17 in; brightness_levels=-; color_temperature=2700 K; luminous_flux=450 lm"),
-    Line("Vestra Lighting", "Arc Pro", "VAP", 119, "en", 4, "color=Black, Silver, White, Beige; light_source=LED; power=15 W; luminous_flux=1050 lm; mounting=Base; height=22 in; brightness_levels=10; color_temperature=5000 K"),
-    Line("Mingjian", "护眼 S1", "MJ-S1", 199, "zh", 4, "color=White, Black, Green, Beige; light_source=LED; power=12 W; color_temperature=4000 K; mounting=Base; power_source=Mains; height=45 cm; brightness_levels=5"),
-    Line("Mingjian", "宿舍灯", "MJ-D", 49, "zh", 4, "color=White, Black, Beige, Green; light_source=LED; power=5 W; mounting=Magnetic; power_source=USB+Rechargeable Battery; height=-; brightness_levels=3; luminous_flux=320 lm"),
-    Line("Glimmerly", "Firefly Clip", "GFC", 19, "en", 1, "color=Black; light_source=LED; mounting=Clamp; power_source=Rechargeable Battery; power=5 W; height=-; brightness_levels=3"),
-    Line("Halden", "Standard", "HS", 55, "mix", 1, "color=Silver; light_source=Halogen; power=40 W; mounting=Base; power_source=Mains; height=45 cm; brightness_levels=-"),
-    Line("Mingjian", "床头月", "MJ-C", 89, "zh", 1, "color=White; light_source=LED; mounting=Wall; power_source=USB; color_temperature=3000 K; power=7 W; height=-"),
-    Line("Vestra Lighting", "Beam Mini", "VBM", 29, "en", 1, "color=White; light_source=LED; mounting=Wall; power_source=Mains; power=7 W; luminous_flux=600 lm; color_temperature=3000 K"),
+    Line(
+        "Halden",
+        "Draughtsman",
+        "HD",
+        79,
+        "en",
+        5,
+        "color=Black, White, Red, Green, Silver; light_source=LED; power=9 W; mounting=Clamp; power_source=Mains; height=52 cm; brightness_levels=5; color_temperature=4000 K",
+    ),
+    Line(
+        "Glimmerly",
+        "Moth",
+        "GM",
+        39,
+        "en",
+        4,
+        "color=White, Black, Beige, Green; light_source=LED; power=5 W; mounting=Base; power_source=USB+Rechargeable Battery; height=38 cm; brightness_levels=3",
+    ),
+    Line(
+        "Vestra Lighting",
+        "Banker",
+        "VB",
+        65,
+        "en",
+        2,
+        "color=Green, Red; light_source=Incandescent; power=40 W; mounting=Base; power_source=Mains; height=17 in; brightness_levels=-; color_temperature=2700 K; luminous_flux=450 lm",
+    ),
+    Line(
+        "Vestra Lighting",
+        "Arc Pro",
+        "VAP",
+        119,
+        "en",
+        4,
+        "color=Black, Silver, White, Beige; light_source=LED; power=15 W; luminous_flux=1050 lm; mounting=Base; height=22 in; brightness_levels=10; color_temperature=5000 K",
+    ),
+    Line(
+        "Mingjian",
+        "护眼 S1",
+        "MJ-S1",
+        199,
+        "zh",
+        4,
+        "color=White, Black, Green, Beige; light_source=LED; power=12 W; color_temperature=4000 K; mounting=Base; power_source=Mains; height=45 cm; brightness_levels=5",
+    ),
+    Line(
+        "Mingjian",
+        "宿舍灯",
+        "MJ-D",
+        49,
+        "zh",
+        4,
+        "color=White, Black, Beige, Green; light_source=LED; power=5 W; mounting=Magnetic; power_source=USB+Rechargeable Battery; height=-; brightness_levels=3; luminous_flux=320 lm",
+    ),
+    Line(
+        "Glimmerly",
+        "Firefly Clip",
+        "GFC",
+        19,
+        "en",
+        1,
+        "color=Black; light_source=LED; mounting=Clamp; power_source=Rechargeable Battery; power=5 W; height=-; brightness_levels=3",
+    ),
+    Line(
+        "Halden",
+        "Standard",
+        "HS",
+        55,
+        "mix",
+        1,
+        "color=Silver; light_source=Halogen; power=40 W; mounting=Base; power_source=Mains; height=45 cm; brightness_levels=-",
+    ),
+    Line(
+        "Mingjian",
+        "床头月",
+        "MJ-C",
+        89,
+        "zh",
+        1,
+        "color=White; light_source=LED; mounting=Wall; power_source=USB; color_temperature=3000 K; power=7 W; height=-",
+    ),
+    Line(
+        "Vestra Lighting",
+        "Beam Mini",
+        "VBM",
+        29,
+        "en",
+        1,
+        "color=White; light_source=LED; mounting=Wall; power_source=Mains; power=7 W; luminous_flux=600 lm; color_temperature=3000 K",
+    ),
 )
 
 EN = Phrases(
@@ -63,7 +204,7 @@ EN = Phrases(
         "{brand} {model_name} Reading Lamp {mounting} {color} {model_number}",
     ),
     sentences=(
-        "{light_source} light that does not flicker.",
+        "Light source: {light_source}.",
         "Light source: {light_source}, {power}.",
         "It draws {power}.",
         "At {color_temperature} the light is kind to tired eyes.",
@@ -72,7 +213,7 @@ EN = Phrases(
         "Brightness: {luminous_flux}.",
         "Stretched out it is {height} tall.",
         "Mounting: {mounting}.",
-        "Power comes by {power_source}.",
+        "Power supply: {power_source}.",
         "It offers {brightness_levels}.",
         "The lamp is finished in {color}.",
         "Model {model_number}.",
@@ -111,5 +252,14 @@ ZH = Phrases(
 )
 
 CATEGORY = Category(
-    "desk_lamps", "Desk Lamps", "furniture_and_light", "Lamps for desks and reading.", ("table lamp", "reading lamp", "台灯", "阅读灯"), KEYS, ("color",), LINES, EN, ZH,
+    "desk_lamps",
+    "Desk Lamps",
+    "furniture_and_light",
+    "Lamps for desks and reading.",
+    ("table lamp", "reading lamp", "台灯", "阅读灯"),
+    KEYS,
+    ("color",),
+    LINES,
+    EN,
+    ZH,
 )

@@ -14,66 +14,186 @@ KEYS = (
     """),
     model_name("Slate 14;Orbit Air"),
     enumerated(
-        "processor", "Processor", "The 'Processor' attribute is the processor series of the laptop.", "CPU;chip;处理器;芯片", """
+        "processor",
+        "Processor",
+        "The 'Processor' attribute is the processor series of the laptop.",
+        "CPU;chip;处理器;芯片",
+        """
         Intel Core i5|Core i5;i5|英特尔酷睿i5;酷睿i5;i5处理器
         Intel Core i7|Core i7;i7|英特尔酷睿i7;酷睿i7;i7处理器
         Intel Core Ultra 7|Core Ultra 7;Ultra 7|英特尔酷睿Ultra 7;酷睿Ultra 7
         AMD Ryzen 5|Ryzen 5;R5|AMD锐龙5;锐龙5;R5处理器
         AMD Ryzen 7|Ryzen 7;R7|AMD锐龙7;锐龙7;R7处理器
         Intel N100|Intel Processor N100;N100|英特尔N100;N100处理器
-        """, norm=EXPAND_NAMES, lower=False,
+        """,
+        norm=EXPAND_NAMES,
+        lower=False,
     ),
-    measure("ram", "RAM", "The 'RAM' attribute is the size of the working memory.", "memory;内存;运行内存", "GB", EXPANSION,
-            "8 GB;16 GB;32 GB", listed="16 Gigabytes"),
-    measure("storage", "Storage", "The 'Storage' attribute is the size of the built-in drive.",
-            "SSD;hard drive;drive capacity;硬盘容量;固态硬盘", "GB TB", EXPANSION, "256 GB;512 GB;1 TB;2 TB", listed="512 Gigabytes"),
-    measure("screen_size", "Screen Size", "The 'Screen Size' attribute is the diagonal of the display.",
-            "display;display size;屏幕尺寸;显示屏", "in cm", CENTIMETRES, "13.3 in;14 in;15.6 in;16 in;17.3 in", listed="39.6"),
-    measure("refresh_rate", "Refresh Rate", "The 'Refresh Rate' attribute is how often a second the screen is redrawn, in hertz.",
-            "screen refresh;刷新率", "Hz", NUMBER, "60 Hz;90 Hz;120 Hz;165 Hz"),
-    measure("weight", "Weight", "The 'Weight' attribute is the weight of the laptop without its charger.",
-            "item weight;重量;机身重量", "kg lb g jin", KILOGRAMS, "0.98 kg;1.2 kg;1.36 kg;1.6 kg;3.2 lb;2.4 kg;4.1 lb"),
+    measure(
+        "ram",
+        "RAM",
+        "The 'RAM' attribute is the size of the working memory.",
+        "memory;内存;运行内存",
+        "GB",
+        EXPANSION,
+        "8 GB;16 GB;32 GB",
+        listed="16 Gigabytes",
+    ),
+    measure(
+        "storage",
+        "Storage",
+        "The 'Storage' attribute is the size of the built-in drive.",
+        "SSD;hard drive;drive capacity;硬盘容量;固态硬盘",
+        "GB TB",
+        EXPANSION,
+        "256 GB;512 GB;1 TB;2 TB",
+        listed="512 Gigabytes",
+    ),
+    measure(
+        "screen_size",
+        "Screen Size",
+        "The 'Screen Size' attribute is the diagonal of the display.",
+        "display;display size;屏幕尺寸;显示屏",
+        "in cm",
+        CENTIMETRES,
+        "13.3 in;14 in;15.6 in;16 in;17.3 in",
+        listed="39.6",
+    ),
+    measure(
+        "refresh_rate",
+        "Refresh Rate",
+        "The 'Refresh Rate' attribute is how often a second the screen is redrawn, in hertz.",
+        "screen refresh;刷新率",
+        "Hz",
+        NUMBER,
+        "60 Hz;90 Hz;120 Hz;165 Hz",
+    ),
+    measure(
+        "weight",
+        "Weight",
+        "The 'Weight' attribute is the weight of the laptop without its charger.",
+        "item weight;重量;机身重量",
+        "kg lb g jin",
+        KILOGRAMS,
+        "0.98 kg;1.2 kg;1.36 kg;1.6 kg;3.2 lb;2.4 kg;4.1 lb",
+    ),
     enumerated(
-        "ports", "Ports", "The 'Ports' attribute lists the kinds of sockets of the laptop; there can be several.",
-        "connections;interfaces;接口;端口", """
+        "ports",
+        "Ports",
+        "The 'Ports' attribute lists the kinds of sockets of the laptop; there can be several.",
+        "connections;interfaces;接口;端口",
+        """
         USB-C|USB Type-C;Type-C|USB-C接口;Type-C接口
         USB-A|USB Type-A;full-size USB|USB-A接口
         HDMI|HDMI output|HDMI接口
         Thunderbolt 4|TB4|雷电4;雷电4接口
         Ethernet|RJ45;LAN|网线口;RJ45网口
         SD Card Slot|SD card reader|SD读卡器;SD卡槽
-        """, multi=True, lower=False,
+        """,
+        multi=True,
+        lower=False,
     ),
     enumerated(
-        "operating_system", "Operating System", "The 'Operating System' attribute is the system that is installed on delivery.",
-        "OS;system;操作系统;预装系统", """
+        "operating_system",
+        "Operating System",
+        "The 'Operating System' attribute is the system that is installed on delivery.",
+        "OS;system;操作系统;预装系统",
+        """
         Windows 11 Home|Win 11 Home;Win11 Home|Windows 11家庭版;Win11家庭版
         Windows 11 Pro|Win 11 Pro;Win11 Pro|Windows 11专业版;Win11专业版
         Linux|Ubuntu Linux;+Linux preinstalled|Linux系统
         ChromeOS|Chrome OS|ChromeOS系统
-        """, norm=EXPAND_NAMES, lower=False,
+        """,
+        norm=EXPAND_NAMES,
+        lower=False,
     ),
     color("Black Silver Gray Blue"),
     model_number("part_number", "Part Number", "P/N;MPN;部件号;料号"),
 )
 
 LINES = (
-    Line("Brightmoor", "Slate 15", "BM15", 799, "en", 6,
-         "storage=512 GB, 1 TB; ram=8 GB, 16 GB; color=Silver, Gray; screen_size=15.6 in; processor=Intel Core i5; weight=1.6 kg"),
-    Line("Tessera", "Vertex G3", "TV-G3", 1499, "en", 5,
-         "storage=1 TB, 2 TB; ram=16 GB, 32 GB; color=Black, Gray; screen_size=17.3 in; processor=Intel Core i7;"
-         "refresh_rate=165 Hz; weight=2.4 kg; ports=USB-A+HDMI+Ethernet"),
-    Line("Keyori", "Orbit 13", "KO13", 999, "en", 4,
-         "storage=512 GB, 1 TB; ram=16 GB; color=Silver, Blue; screen_size=13.3 in; processor=Intel Core Ultra 7; weight=0.98 kg; ports=USB-C+Thunderbolt 4"),
-    Line("Halden", "Fieldbook", "HF", 649, "en", 3,
-         "storage=256 GB, 512 GB; ram=8 GB, 16 GB; color=Black; operating_system=Linux; processor=AMD Ryzen 5; weight=3.2 lb; screen_size=14 in"),
-    Line("Yunqi", "晨光 14", "YQ-C14", 4599, "zh", 6,
-         "storage=512 GB, 1 TB; ram=16 GB, 32 GB; color=Silver, Gray; screen_size=14 in; processor=AMD Ryzen 7; weight=1.36 kg"),
-    Line("Yunqi", "星图 16", "YQ-X16", 6999, "zh", 4,
-         "storage=1 TB, 2 TB; ram=16 GB, 32 GB; color=Black; screen_size=16 in; processor=Intel Core i7; refresh_rate=120 Hz; weight=2.4 kg"),
-    Line("Brightmoor", "Pupil 11", "BP11", 249, "en", 1, "storage=256 GB; ram=8 GB; processor=Intel N100; operating_system=ChromeOS; weight=1.2 kg; screen_size=13.3 in"),
-    Line("Halden", "Fieldbook Pro", "HFP", 1199, "mix2", 1, "storage=1 TB; ram=32 GB; processor=AMD Ryzen 7; weight=4.1 lb"),
-    Line("Tessera", "Quill", "TQ", 879, "en", 1, "storage=512 GB; ram=16 GB; processor=Intel Core i5; weight=1.36 kg; color=Blue"),
+    Line(
+        "Brightmoor",
+        "Slate 15",
+        "BM15",
+        799,
+        "en",
+        6,
+        "storage=512 GB, 1 TB; ram=8 GB, 16 GB; color=Silver, Gray; screen_size=15.6 in; processor=Intel Core i5; weight=1.6 kg",
+    ),
+    Line(
+        "Tessera",
+        "Vertex G3",
+        "TV-G3",
+        1499,
+        "en",
+        5,
+        "storage=1 TB, 2 TB; ram=16 GB, 32 GB; color=Black, Gray; screen_size=17.3 in; processor=Intel Core i7;"
+        "refresh_rate=165 Hz; weight=2.4 kg; ports=USB-A+HDMI+Ethernet",
+    ),
+    Line(
+        "Keyori",
+        "Orbit 13",
+        "KO13",
+        999,
+        "en",
+        4,
+        "storage=512 GB, 1 TB; ram=16 GB; color=Silver, Blue; screen_size=13.3 in; processor=Intel Core Ultra 7; weight=0.98 kg; ports=USB-C+Thunderbolt 4",
+    ),
+    Line(
+        "Halden",
+        "Fieldbook",
+        "HF",
+        649,
+        "en",
+        3,
+        "storage=256 GB, 512 GB; ram=8 GB, 16 GB; color=Black; operating_system=Linux; processor=AMD Ryzen 5; weight=3.2 lb; screen_size=14 in",
+    ),
+    Line(
+        "Yunqi",
+        "晨光 14",
+        "YQ-C14",
+        4599,
+        "zh",
+        6,
+        "storage=512 GB, 1 TB; ram=16 GB, 32 GB; color=Silver, Gray; screen_size=14 in; processor=AMD Ryzen 7; weight=1.36 kg",
+    ),
+    Line(
+        "Yunqi",
+        "星图 16",
+        "YQ-X16",
+        6999,
+        "zh",
+        4,
+        "storage=1 TB, 2 TB; ram=16 GB, 32 GB; color=Black; screen_size=16 in; processor=Intel Core i7; refresh_rate=120 Hz; weight=2.4 kg",
+    ),
+    Line(
+        "Brightmoor",
+        "Pupil 11",
+        "BP11",
+        249,
+        "en",
+        1,
+        "storage=256 GB; ram=8 GB; processor=Intel N100; operating_system=ChromeOS; weight=1.2 kg; screen_size=13.3 in",
+    ),
+    Line(
+        "Halden",
+        "Fieldbook Pro",
+        "HFP",
+        1199,
+        "mix2",
+        1,
+        "storage=1 TB; ram=32 GB; processor=AMD Ryzen 7; weight=4.1 lb",
+    ),
+    Line(
+        "Tessera",
+        "Quill",
+        "TQ",
+        879,
+        "en",
+        1,
+        "storage=512 GB; ram=16 GB; processor=Intel Core i5; weight=1.36 kg; color=Blue",
+    ),
 )
 
 EN = Phrases(
@@ -90,7 +210,7 @@ EN = Phrases(
         "{a storage|adj} solid-state drive boots in seconds.",
         "Files live on a fast {storage} SSD.",
         "The matte {screen_size|adj} screen refreshes at {refresh_rate}.",
-        "A {screen_size|adj} anti-glare display is easy on the eyes.",
+        "{a screen_size|adj} anti-glare display is easy on the eyes.",
         "It weighs {weight}, so it travels well.",
         "Weight without charger: {weight}.",
         "Connect your desk through {ports}.",
@@ -133,7 +253,16 @@ ZH = Phrases(
 )
 
 CATEGORY = Category(
-    "laptops", "Laptops", "computing", "Portable computers with keyboard and screen.",
-    ("notebook", "notebook computer", "笔记本电脑", "笔记本", "轻薄本"), KEYS, ("color", "storage", "ram"), LINES, EN, ZH,
-    code_key="part_number", code_style="{code}.{digits}{letters}",
+    "laptops",
+    "Laptops",
+    "computing",
+    "Portable computers with keyboard and screen.",
+    ("notebook", "notebook computer", "笔记本电脑", "笔记本", "轻薄本"),
+    KEYS,
+    ("color", "storage", "ram"),
+    LINES,
+    EN,
+    ZH,
+    code_key="part_number",
+    code_style="{code}.{digits}{letters}",
 )
