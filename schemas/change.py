@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from schemas.contract import Example, contract, spoiled
 from schemas.knowledge import KnowledgeRow, contract_of_row_example
 
-
 _CHANGE: dict[str, object] = {
     "item_id": "sku-1",
     "attr_id": "form",

@@ -124,6 +124,7 @@ def _text(limits: Mapping[str, Any]) -> dict[str, Any]:
     if "enum" in limits:
         return form | {"enum": list(limits["enum"])}
     if "format" in limits:
-        # No "format": "date-time": that is RFC 3339, and contracts also take a day alone or a time without offset.
-        return form | {"pattern": _FORMS[limits["format"]]}
+        # Not "date-time": that is RFC 3339, and contracts also take a day alone or a time without offset.
+        known = {"format": "date"} if limits["format"] == "date" else {}
+        return form | known | {"pattern": _FORMS[limits["format"]]}
     return form | {"pattern": _FILLED if filled else _CHARACTERS}

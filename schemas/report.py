@@ -43,7 +43,9 @@ _REPORT: dict[str, object] = {
     "methods": {"rule": 500, "discriminator": 90},
     "rejects": {"wrong_type": 1},
     "confidence": [0] * 19 + [640],
-    "coverage": [{"category_id": "tea", "items": 99, "pairs": 990, "stated": 610, "triples": 640}],
+    "coverage": [
+        {"category_id": "tea", "items": 99, "pairs": 990, "stated": 610, "triples": 640, "name": "Tea"}
+    ],
     "progress": [{"after_s": 40.0, "items": 99, "pairs": 990}],
 }
 
