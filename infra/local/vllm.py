@@ -83,7 +83,7 @@ def _argv(name: str, section: VllmSection, host: str) -> tuple[str, ...]:
         options["convert"] = "embed"
     else:
         options |= {"block-size": str(BLOCK_TOKENS), "structured-outputs-config": json.dumps(STRUCTURED)}
-        flags.append("--enable-prefix-caching")
+        flags += ["--enable-prefix-caching", "--enable-prompt-tokens-details"]
     if not section.compiled or not any(map(shutil.which, CXX_COMPILERS)):
         flags.append("--enforce-eager")
     words = [word for key, value in options.items() for word in (f"--{key}", value)]
