@@ -135,7 +135,9 @@ def test_every_requirement_is_pinned_hashed_and_names_no_host() -> None:
     for name in ("uv", *ENVIRONMENTS):
         text = (ROOT / f"infra/requirements/{name}.txt").read_text(encoding="utf-8")
         blocks = re.split(r"\n(?=\S)", text.strip())
-        assert all(re.match(r"[a-zA-Z0-9._-]+(\[.*\])?==", block) and "--hash=sha256:" in block for block in blocks)
+        assert all(
+            re.match(r"[a-zA-Z0-9._-]+(\[.*\])?==", block) and "--hash=sha256:" in block for block in blocks
+        )
         assert not re.search(r"://|--index-url|--find-links", text)
 
 
