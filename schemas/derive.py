@@ -59,7 +59,10 @@ def main() -> None:
     parser.add_argument("--publish", type=Path, metavar="DIR", help="write the JSON Schemas there instead")
     args = parser.parse_args()
     if args.publish:
-        publish(args.publish)
+        try:
+            publish(args.publish)
+        except ValueError as error:
+            parser.exit(1, f"{error}\n")
     else:
         sys.stdout.write(docs_page(CONTRACTS))
 
