@@ -133,9 +133,16 @@ def measure_surfaces(
         if own is None or (name != unit and not _keeps(own, name, norm, value)):
             continue
         for style, forms in (("en", UNITS[name].en), ("adj", UNITS[name].adj), ("zh", UNITS[name].zh)):
-            if name != "jin" or style == "zh":
+            if name == unit or _in_use(name, style, own):
                 said[style] += [form.replace("#", own) for form in forms]
     return {style: tuple(forms) for style, forms in said.items()}
+
+
+def _in_use(unit: str, style: str, number: str) -> bool:
+    """Whether shops of that language convert into the unit: jin is Chinese (from half a jin up), inches are not."""
+    if style != "zh":
+        return unit != "jin"
+    return unit not in ("in", "lb", "oz", "floz") and (unit != "jin" or Decimal(number) >= Decimal("0.5"))
 
 
 def _in_unit(number: str, unit: str, other: str) -> str | None:

@@ -4,26 +4,23 @@ import json
 import re
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
-from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from infra.demo.build_catalog import CATALOG, Catalog, build, differing, main
-from infra.demo.dirt import comparable, full_width
-from infra.demo.family import upc
-from infra.demo.model import fact_for, read_fact
-from infra.demo.render import cased, fill
+from infra.demo.dirt import comparable
 from infra.demo.tree import LEAVES
-from infra.demo.units import CENTIMETRES, GRAMS, KILOGRAMS, measure_surfaces, rounded
 from schemas.listing import Listing
 from schemas.parse import BadRecord, parse_record
 
-Row = dict[str, object]
+Row = dict[str, Any]
+Gold = dict[str, dict[str, list[str]]]
 
 
-def rows(name: str, folder: Path = CATALOG) -> list[dict]:
+def rows(name: str, folder: Path = CATALOG) -> list[Row]:
     return [json.loads(line) for line in (folder / name).read_text(encoding="utf-8").splitlines()]
 
 
@@ -33,13 +30,13 @@ def catalog() -> Catalog:
 
 
 @pytest.fixture(scope="module")
-def listings() -> list[dict]:
+def listings() -> list[Row]:
     return rows("listings.jsonl")
 
 
 @pytest.fixture(scope="module")
-def gold() -> dict[str, dict[str, list[str]]]:
-    found: dict[str, dict[str, list[str]]] = defaultdict(dict)
+def gold() -> Gold:
+    found: Gold = defaultdict(dict)
     for row in rows("gold.jsonl"):
         assert row["key_id"] not in found[row["item_id"]], "one gold row a pair"
         found[row["item_id"]][row["key_id"]] = row["values"]
@@ -51,15 +48,17 @@ def true_category() -> dict[str, str]:
     return {row["item_id"]: row["category_id"] for row in rows("notes.jsonl")}
 
 
-def families(listings: list[dict]) -> dict[str, list[dict]]:
-    found: dict[str, list[dict]] = defaultdict(list)
+def families(listings: list[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = defaultdict(list)
     for row in listings:
         if row["spu_id"]:
             found[row["spu_id"]].append(row)
     return found
 
 
-def test_committed_files_are_what_the_builder_makes(tmp_path, capsys):
+def test_committed_files_are_what_the_builder_makes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert differing(CATALOG) == []
     assert main(["--folder", str(tmp_path)]) == 0
     written = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
@@ -74,7 +73,7 @@ def test_committed_files_are_what_the_builder_makes(tmp_path, capsys):
     assert "out of date: gold.jsonl" in capsys.readouterr().out
 
 
-def test_size_and_variety(listings, true_category):
+def test_size_and_variety(listings: list[Row], true_category: dict[str, str]) -> None:
     notes = rows("notes.jsonl")
     leaves = Counter(true_category.values())
     assert len(listings) >= 400
@@ -100,7 +99,7 @@ def test_size_and_variety(listings, true_category):
     assert first == set(leaves), "a short run sees every category"
 
 
-def test_readme_counts_are_true(listings, gold):
+def test_readme_counts_are_true(listings: list[Row], gold: Gold) -> None:
     text = (CATALOG / "README.md").read_text(encoding="utf-8")
     stated = sum(bool(values) for found in gold.values() for values in found.values())
     members = families(listings)
@@ -115,7 +114,7 @@ def test_readme_counts_are_true(listings, gold):
         assert words in text, words
 
 
-def test_listings_keep_the_contract(listings):
+def test_listings_keep_the_contract(listings: list[Row]) -> None:
     ids = [row["item_id"] for row in listings]
     assert len(set(ids)) == len(ids)
     for row in [*listings, *rows("updates.jsonl")]:
@@ -125,7 +124,7 @@ def test_listings_keep_the_contract(listings):
         assert datetime(2026, 1, 1, tzinfo=UTC) <= moment < datetime(2026, 11, 1, tzinfo=UTC)
 
 
-def test_ontology_is_consistent():
+def test_ontology_is_consistent() -> None:
     categories = {row["category_id"]: row for row in rows("ontology/categories.jsonl")}
     keys = rows("ontology/keys.jsonl")
     values = rows("ontology/values.jsonl")
@@ -151,7 +150,7 @@ def test_ontology_is_consistent():
         assert tag["category_ids"] and set(tag["category_ids"]) <= set(categories)
 
 
-def test_no_synonym_names_two_values():
+def test_no_synonym_names_two_values() -> None:
     for leaf in LEAVES:
         for key in leaf.keys:
             named: dict[str, str] = {}
@@ -164,7 +163,9 @@ def test_no_synonym_names_two_values():
                     )
 
 
-def test_gold_covers_every_key_of_the_true_category(listings, gold, true_category):
+def test_gold_covers_every_key_of_the_true_category(
+    listings: list[Row], gold: Gold, true_category: dict[str, str]
+) -> None:
     keys = defaultdict(set)
     for row in rows("ontology/keys.jsonl"):
         keys[row["category_id"]].add(row["key_id"])
@@ -175,7 +176,7 @@ def test_gold_covers_every_key_of_the_true_category(listings, gold, true_categor
         assert set(gold[row["item_id"]]) == keys[category]
 
 
-def test_gold_values_have_the_form_of_their_key(gold, true_category):
+def test_gold_values_have_the_form_of_their_key(gold: Gold, true_category: dict[str, str]) -> None:
     keys = {(row["category_id"], row["key_id"]): row for row in rows("ontology/keys.jsonl")}
     listed = defaultdict(set)
     for row in rows("ontology/values.jsonl"):
@@ -198,19 +199,20 @@ def test_gold_values_have_the_form_of_their_key(gold, true_category):
     assert min(kinds.values()) > 300, kinds
 
 
-def test_every_stated_value_stands_in_the_text(catalog):
+def test_every_stated_value_stands_in_the_text(catalog: Catalog) -> None:
     for draft in [*catalog.drafts, *catalog.updates]:
-        supported = defaultdict(set)
+        row: Row = draft.row
+        supported: dict[str, set[str]] = defaultdict(set)
         for said in draft.statements:
             name, _, label = said.field.partition(".")
-            text = draft.row[name][label] if label else draft.row[name]
+            text = row[name][label] if label else row[name]
             assert comparable(said.surface) in comparable(str(text)), (draft.row["item_id"], said)
             supported[said.key_id] |= set(said.values)
         for key_id, values in draft.gold().items():
             assert set(values) <= supported[key_id]
 
 
-def test_texts_state_nothing_beside_the_gold(catalog):
+def test_texts_state_nothing_beside_the_gold(catalog: Catalog) -> None:
     """No word of another listed value stands in title or description outside the words that state a fact."""
     for draft in catalog.drafts:
         if any(note.startswith("hostile") for note in draft.notes):
@@ -229,9 +231,10 @@ def test_texts_state_nothing_beside_the_gold(catalog):
                 assert not found, (draft.row["item_id"], key.key_id, word)
 
 
-def test_prose_wins_over_contradicting_attributes(catalog):
+def test_prose_wins_over_contradicting_attributes(catalog: Catalog) -> None:
     contradicted = 0
     for draft in catalog.drafts:
+        row: Row = draft.row
         for note in draft.notes:
             if not note.startswith("contradiction: "):
                 continue
@@ -241,7 +244,7 @@ def test_prose_wins_over_contradicting_attributes(catalog):
             }
             assert draft.gold()[key.key_id] == list(prose)
             labels = {key.name.casefold(), *(name.casefold() for name in key.synonyms)}
-            texts = [str(v) for name, v in draft.row["attributes"].items() if name.casefold() in labels]
+            texts = [str(v) for name, v in row["attributes"].items() if name.casefold() in labels]
             wrong = [
                 f for f in key.facts if {t.casefold() for t in texts} & {w.casefold() for w in (*f.en, *f.zh)}
             ]
@@ -250,7 +253,7 @@ def test_prose_wins_over_contradicting_attributes(catalog):
     assert contradicted >= 15
 
 
-def test_families_share_their_text(listings):
+def test_families_share_their_text(listings: list[Row]) -> None:
     shares = []
     for members in families(listings).values():
         assert 2 <= len(members) <= 8
@@ -265,7 +268,7 @@ def test_families_share_their_text(listings):
     assert min(shares) > 0.6
 
 
-def test_duplicates_repeat_text_and_gold(listings, gold):
+def test_duplicates_repeat_text_and_gold(listings: list[Row], gold: Gold) -> None:
     by_id = {row["item_id"]: row for row in listings}
     pairs = [
         (row["item_id"], note.removeprefix("duplicate of "))
@@ -280,7 +283,7 @@ def test_duplicates_repeat_text_and_gold(listings, gold):
         assert gold[copy] == gold[original]
 
 
-def test_hostile_texts_leave_gold_alone(catalog):
+def test_hostile_texts_leave_gold_alone(catalog: Catalog) -> None:
     attacked = [draft for draft in catalog.drafts if any(n.startswith("hostile") for n in draft.notes)]
     assert len({n for d in attacked for n in d.notes if n.startswith("hostile")}) == len(attacked)
     for draft in attacked:
@@ -289,7 +292,7 @@ def test_hostile_texts_leave_gold_alone(catalog):
         assert not {"EvilCorp", "邪恶公司", "X"} & said
 
 
-def test_updates_are_newer_but_for_two(listings):
+def test_updates_are_newer_but_for_two(listings: list[Row]) -> None:
     before = {row["item_id"]: row for row in listings}
     updates = rows("updates.jsonl")
     *newer, late, again = updates
@@ -309,7 +312,7 @@ def test_updates_are_newer_but_for_two(listings):
     assert labelled == {row["item_id"] for row in newer if not row.get("is_deleted")}
 
 
-def test_bad_lines_are_bad_and_the_others_good():
+def test_bad_lines_are_bad_and_the_others_good() -> None:
     expected = json.loads((CATALOG / "bad_listings.expected.json").read_text())
     lines = (CATALOG / "bad_listings.jsonl").read_bytes().splitlines()
     assert len(expected) >= 15
@@ -327,48 +330,3 @@ def test_bad_lines_are_bad_and_the_others_good():
             refused.add(str(number))
         seen.add(listing.item_id)
     assert refused == set(expected)
-
-
-def test_measures_are_spelled_in_units_that_keep_the_value():
-    said = measure_surfaces("12", "oz", GRAMS, ("oz", "g", "kg", "jin"))
-    assert {"12 oz", "340 g", "0.34 kg"} <= set(said["en"])
-    assert "0.7斤" not in said["zh"], "0.7 jin would be 350 g"
-    assert CENTIMETRES.apply("6.1", "in") == "15.5"
-    assert KILOGRAMS.apply("300", "lb") == "136.1"
-    with pytest.raises(ValueError, match="between two values"):
-        CENTIMETRES.apply("2.5", "in")
-    with pytest.raises(ValueError, match="cannot be converted"):
-        GRAMS.apply("5", "in")
-    assert rounded(Decimal("15.494"), 1) == "15.5"
-
-
-def test_notation_of_facts():
-    fact = read_fact("Black|midnight black;+obsidian;~starless;-noir|黑色")
-    assert fact.en == ("Black", "midnight black", "obsidian", "starless")
-    assert fact.zh == ("黑色",)
-    assert fact.synonyms == ("midnight black", "noir", "黑色")
-    assert fact.implying == {"starless"}
-    key = LEAVES[0].key("network")
-    with pytest.raises(ValueError, match="no value '3G'"):
-        fact_for(key, "3G")
-
-
-def test_sentences_record_what_they_state():
-    leaf = LEAVES[0]
-    keys = {key.key_id: key for key in leaf.keys}
-    facts = {
-        "screen_size": (fact_for(keys["screen_size"], "6.1 in"),),
-        "color": (fact_for(keys["color"], "Blue"),),
-    }
-    text, said = fill("{a screen_size|adj} screen in {color}.", keys, facts, "en", "description", "x")
-    assert [s.values for s in said] == [("15.5",), ("Blue",)]
-    assert all(s.surface in text for s in said)
-    assert cased(keys["color"], "Blue", in_title=False) == "blue"
-    assert cased(keys["color"], "navy blue", in_title=True) == "Navy Blue"
-    assert full_width("5G手机") == "\uff15\uff27手机"
-
-
-def test_upc_check_digit_and_maker():
-    one, other = upc("Nordlund", "a"), upc("Nordlund", "b")
-    assert one[1:6] == other[1:6] and one != other
-    assert sum(int(d) * (3 if i % 2 == 0 else 1) for i, d in enumerate(one)) % 10 == 0
