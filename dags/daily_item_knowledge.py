@@ -56,7 +56,11 @@ with DAG(
 ):
     plan = spark_job("plan", JOB, ["plan", *COMMON, *INPUT, *MODE], execution_timeout=timedelta(hours=1))
     recognise = spark_job(
-        "recognise", JOB, ["recognise", *COMMON, *MODE], pool=FLEET_POOL, execution_timeout=timedelta(hours=12)
+        "recognise",
+        JOB,
+        ["recognise", *COMMON, *MODE],
+        pool=FLEET_POOL,
+        execution_timeout=timedelta(hours=12),
     )
     merge = spark_job(
         "merge", JOB, ["merge", *COMMON], pool=WRITER_POOL, execution_timeout=timedelta(hours=2)

@@ -15,26 +15,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
-ROOT = Path(__file__).resolve().parents[1]
+from infra.spark_submit import CONF, DEFAULT_MASTER, ROOT, SPARK_SUBMIT, job_environment
+
 AIRFLOW_PYTHON = ROOT / ".local/airflow/bin/python"
-ENGINES_BIN = ROOT / ".local/engines/bin"
-SPARK_JARS = ROOT / ".local/jars/spark"
 CONNECTION = "spark_default"
-DEFAULT_MASTER = "local[2,4]"  # two threads; a task whose Python worker dies is tried four times
 FLEET_POOL = "inference_fleet"
 WRITER_POOL = "item_knowledge_writer"
 POOLS: Mapping[str, tuple[int, str]] = {
     FLEET_POOL: (1, "jobs that keep the inference servers busy"),
     WRITER_POOL: (1, "the only writer of item_knowledge"),
-}
-SPARK_CONF: Mapping[str, str] = {
-    "spark.ui.enabled": "false",
-    "spark.log.level": "WARN",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.extraClassPath": f"{SPARK_JARS}/*",
-    "spark.executor.extraClassPath": f"{SPARK_JARS}/*",
-    "spark.executorEnv.PYTHONPATH": str(ROOT),
 }
 
 
@@ -83,16 +72,12 @@ def spark_job(task_id: str, application: str, arguments: Sequence[str], **settin
         application_args=list(arguments),
         name=f"aiic-{task_id}",
         conn_id=CONNECTION,
-        spark_binary=str(ENGINES_BIN / "spark-submit"),
-        conf=dict(SPARK_CONF),
-        driver_memory=os.environ.get("AIIC_DRIVER_MEMORY", "2g"),
+        spark_binary=str(SPARK_SUBMIT),
+        conf=dict(CONF),
+        driver_memory="2g",
         # Client mode on a machine of ours: a lost driver is started again, its shards are not.
         durable=False,
-        env_vars={
-            "PYSPARK_PYTHON": str(ENGINES_BIN / "python"),
-            "PYSPARK_DRIVER_PYTHON": str(ENGINES_BIN / "python"),
-            "PYTHONPATH": str(ROOT),
-        },
+        env_vars=job_environment(),
         **settings,
     )
 
@@ -102,24 +87,28 @@ def default_args(retries: int = 2, retry_delay_s: int = 30) -> dict[str, Any]:
     return {"owner": "item-center", "retries": retries, "retry_delay": timedelta(seconds=retry_delay_s)}
 
 
-def start_run(home: AirflowHome, dag_id: str, day: str, conf: Mapping[str, Any], log: BinaryIO) -> subprocess.Popen[bytes]:
+def start_run(
+    home: AirflowHome, dag_id: str, day: str, conf: Mapping[str, Any], log: BinaryIO
+) -> subprocess.Popen[bytes]:
     """Start one run of a DAG for a day through Airflow, in a process of its own: database made where it is absent,
     pools set, then the DAG's tasks one after the other with their own operators (what `airflow dags test` does).
 
     The process ends with 0 when the run succeeded. Errors: AirflowError when Airflow is not installed.
     """
-    if not AIRFLOW_PYTHON.exists():
-        raise AirflowError(f"{AIRFLOW_PYTHON} is missing: run `make setup`")
+    return _start(home, ["run", dag_id, day, json.dumps(dict(conf))], log)
+
+
+def prepare_airflow(home: AirflowHome) -> None:
+    """Make the database of a home, or bring it to the present version, and set its pools.
+
+    Errors: AirflowError.
+    """
     home.folder.mkdir(parents=True, exist_ok=True)
-    return subprocess.Popen(
-        [str(AIRFLOW_PYTHON), "-m", "infra.airflow_run", dag_id, day, json.dumps(dict(conf))],
-        cwd=ROOT,
-        env=home.environment(os.environ),
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    log = home.folder / "prepare.log"
+    with log.open("wb") as output:
+        code = _start(home, ["prepare"], output).wait()
+    if code != 0:
+        raise AirflowError(f"Airflow's database could not be prepared (exit code {code}); log: {log}")
 
 
 def run_dag(home: AirflowHome, dag_id: str, day: str, conf: Mapping[str, Any], log: BinaryIO) -> None:
@@ -127,3 +116,18 @@ def run_dag(home: AirflowHome, dag_id: str, day: str, conf: Mapping[str, Any], l
     code = start_run(home, dag_id, day, conf, log).wait()
     if code != 0:
         raise AirflowError(f"run of {dag_id} for {day} failed (exit code {code})")
+
+
+def _start(home: AirflowHome, words: Sequence[str], log: BinaryIO) -> subprocess.Popen[bytes]:
+    if not AIRFLOW_PYTHON.exists():
+        raise AirflowError(f"{AIRFLOW_PYTHON} is missing: run `make setup`")
+    home.folder.mkdir(parents=True, exist_ok=True)
+    return subprocess.Popen(
+        [str(AIRFLOW_PYTHON), "-m", "infra.airflow_run", *words],
+        cwd=ROOT,
+        env=home.environment(os.environ),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )

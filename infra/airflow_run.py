@@ -1,4 +1,4 @@
-"""Run one DAG for one day through Airflow, in one process: `python -m infra.airflow_run DAG DAY CONF_JSON`.
+"""Run one DAG for one day through Airflow, in one process: `python -m infra.airflow_run run DAG DAY CONF_JSON`.
 
 Three `airflow` commands would cost 8 s each before any of them does something; this is the same in one start.
 """
@@ -42,16 +42,23 @@ def load_dag(dag_id: str) -> Any:
     return bag.dags[dag_id]
 
 
-def main(dag_id: str, day: str, conf_json: str) -> int:
+def run(dag_id: str, day: str, conf_json: str) -> int:
     """Run the DAG; 0 when it succeeded. A run by hand reports a failure at once and leaves retrying to its caller."""
     prepare_database()
     dag = load_dag(dag_id)
     for task in dag.tasks:
         task.retries = 0
-    run = dag.test(
-        logical_date=datetime.fromisoformat(day).replace(tzinfo=UTC), run_conf=json.loads(conf_json)
-    )
-    return 0 if str(run.state) == "success" else 1
+    logical_date = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    done = dag.test(logical_date=logical_date, run_conf=json.loads(conf_json))
+    return 0 if str(done.state) == "success" else 1
+
+
+def main(command: str, *words: str) -> int:
+    """`prepare` the database, or `run` a DAG."""
+    if command == "prepare":
+        prepare_database()
+        return 0
+    return run(*words)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -71,6 +70,11 @@ def keep_intake(intake: Intake, folder: PlanFolder) -> None:
     shutil.rmtree(intake.folder.root, ignore_errors=True)
 
 
+def discard(intake: Intake) -> None:
+    """Remove what intake wrote."""
+    shutil.rmtree(intake.folder.root, ignore_errors=True)
+
+
 def staging(day_folder: Path) -> PlanFolder:
     """Where this process takes in; folders of killed processes are removed."""
     for left in day_folder.glob(".intake-*"):
@@ -105,11 +109,6 @@ def in_shard_order(items: DataFrame) -> DataFrame:
     category = F.coalesce(F.col("listing.category_id"), F.lit(""))
     spu = F.coalesce(F.when(F.col("listing.spu_id") != "", F.col("listing.spu_id")), F.col("listing.item_id"))
     return items.repartition(category).sortWithinPartitions(category, spu, F.col("listing.item_id"))
-
-
-def elapsed(started: float) -> float:
-    """Seconds since a moment of the monotonic clock."""
-    return time.monotonic() - started
 
 
 def _items(batches: Iterable[pa.RecordBatch]) -> Iterator[ShardItem]:

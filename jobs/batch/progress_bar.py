@@ -38,7 +38,11 @@ def progress_line(now: Progress, first: Progress, seconds: float) -> str:
     'recognise: 30/40 listings, 3/4 shards, 2.0 listings/s, about 5 s left'
     """
     rate = (now.items_done - first.items_done) / seconds if seconds > 0 else 0.0
-    left = f"about {(now.items - now.items_done) / rate:.0f} s left" if rate > 0 else "remaining time not known yet"
+    left = (
+        f"about {(now.items - now.items_done) / rate:.0f} s left"
+        if rate > 0
+        else "remaining time not known yet"
+    )
     return (
         f"recognise: {now.items_done}/{now.items} listings, {now.shards_done}/{now.shards} shards, "
         f"{rate:.1f} listings/s, {left}"

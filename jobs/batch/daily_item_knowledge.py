@@ -1,0 +1,87 @@
+"""Job `daily_item_knowledge`: listings of a day -> item_knowledge. One step a call, or `all` of them in one session.
+
+spark-submit jobs/batch/daily_item_knowledge.py plan --day 2026-11-01 --listings F --ontology NAME
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from py4j.protocol import Py4JError
+
+from jobs.batch.daily_item_knowledge_recognise import RecogniseFailed
+from jobs.batch.daily_item_knowledge_steps import STEPS, Context
+from jobs.recognition_args import add_recognition_arguments, recogniser_config
+from pipelines.ontology.errors import OntologyError
+from pipelines.ontology.store import default_warehouse
+from pipelines.tunnel.daily_item_knowledge import DailyConfig, day_start_ms
+from pipelines.tunnel.generation import GenerationError
+from pipelines.tunnel.intake_read import IntakeError
+from pipelines.tunnel.offline import WrongModel
+from pipelines.tunnel.plan import ROWS_PER_SHARD
+from pipelines.tunnel.plan_folder import PlanError, day_folder, write_json
+from schemas.derive import SchemaMismatch
+from schemas.inference import InferenceError
+
+ERRORS = (
+    IntakeError, PlanError, OntologyError, InferenceError, WrongModel, GenerationError, RecogniseFailed,
+    SchemaMismatch, OSError, ValueError,
+)  # fmt: skip
+LAST_ERROR = "last_error.json"
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line; unknown options are refused."""
+    parser = argparse.ArgumentParser(prog="daily_item_knowledge", description=__doc__)
+    parser.add_argument("step", choices=[*STEPS, "all"])
+    parser.add_argument("--day", required=True, help="YYYY-MM-DD, UTC")
+    parser.add_argument("--warehouse", type=Path, default=default_warehouse())
+    parser.add_argument(
+        "--listings", action="append", default=[], help="file or folder; default <warehouse>/incoming/<day>"
+    )
+    parser.add_argument("--limit", type=int, default=0, help="first listings only; 0: all")
+    parser.add_argument("--rows-per-shard", type=int, default=ROWS_PER_SHARD)
+    add_recognition_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one step or all; 0 when it succeeded. What a person can put right is told in one message."""
+    args = parse(argv)
+    config = DailyConfig(
+        day=args.day,
+        warehouse=args.warehouse.absolute(),
+        listings=tuple(Path(path).absolute() for path in args.listings if path),
+        limit=args.limit,
+        rows_per_shard=args.rows_per_shard,
+    )
+    context = Context(config, lambda: recogniser_config(args, config.warehouse))
+    step = args.step
+    try:
+        day_start_ms(config.day)
+        for step in STEPS if args.step == "all" else (args.step,):
+            STEPS[step](context)
+        return 0
+    except ERRORS as error:
+        return _failed(config, step, str(error) or type(error).__name__)
+    except Py4JError as error:
+        return _failed(config, step, f"Spark gave up; its reason is in the log above. {str(error)[:300]}")
+    finally:
+        context.close()
+
+
+def _failed(config: DailyConfig, step: str, reason: str) -> int:
+    """Tell the reason, here and to whoever watches the day's folder."""
+    print(f"daily_item_knowledge {step}: {reason}", file=sys.stderr, flush=True)
+    try:
+        write_json(day_folder(config.warehouse, config.day) / LAST_ERROR, {"step": step, "reason": reason})
+    except OSError as error:
+        print(f"(the reason could not be noted: {error})", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""`aiic run`: the offline job for one day, on any listings and ontology, through Airflow or directly."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `run`."""
+    words = "listings of a day -> item_knowledge; run it again to go on where it stopped"
+    parser = subparsers.add_parser("run", help=words, description=words)
+    parser.add_argument(
+        "--day", default=datetime.now(UTC).date().isoformat(), help="YYYY-MM-DD (%(default)s)"
+    )
+    parser.add_argument(
+        "--listings", type=Path, metavar="F", help="file or folder; default <warehouse>/incoming/<day>"
+    )
+    parser.add_argument(
+        "--ontology", required=True, metavar="DIR|NAME", help="interchange folder, release folder, or name"
+    )
+    parser.add_argument("--via", choices=("airflow", "direct"), default="airflow", help="(%(default)s)")
+    parser.add_argument("--discriminator", choices=("cascade", "all", "off"), default="cascade")
+    parser.add_argument("--limit", type=int, default=0, help="first listings only; 0: all")
+    parser.add_argument(
+        "--warehouse", type=Path, help="folder of all tables (AIIC_WAREHOUSE, build/warehouse)"
+    )
+    parser.add_argument("--master", help="Spark master, e.g. spark://host:7077; default: two local threads")
+    parser.set_defaults(func=_run)
+
+
+def airflow_home() -> Path:
+    """Where this checkout's Airflow keeps its database: AIIC_AIRFLOW_HOME, or below .local/."""
+    from infra.spark_submit import ROOT
+
+    return Path(os.environ.get("AIIC_AIRFLOW_HOME") or ROOT / ".local/state/airflow").absolute()
+
+
+def _run(args: argparse.Namespace) -> int:
+    from infra.airflow import AirflowError
+    from infra.spark_submit import DEFAULT_MASTER
+    from jobs.daily_run import DailyRun, RunFailed, run_daily
+    from jobs.prepare_ontology import prepare_ontology
+    from jobs.run_summary_print import print_run
+    from pipelines.ontology.errors import OntologyError
+    from pipelines.ontology.store import default_warehouse
+    from pipelines.tunnel.daily_item_knowledge import day_start_ms
+    from schemas.inference import InferenceError
+
+    warehouse = (args.warehouse or default_warehouse()).absolute()
+    try:
+        day_start_ms(args.day)
+        run = DailyRun(
+            day=args.day,
+            warehouse=warehouse,
+            listings=args.listings.absolute() if args.listings else None,
+            release=prepare_ontology(warehouse, args.ontology),
+            discriminator=args.discriminator,
+            limit=args.limit,
+            master=args.master or DEFAULT_MASTER,
+        )
+        print_run(run_daily(run, args.via, airflow_home()), warehouse)
+    except (RunFailed, AirflowError, OntologyError, InferenceError, OSError, ValueError) as error:
+        print(f"aiic run: {error}", file=sys.stderr)
+        return 1
+    return 0
