@@ -15,7 +15,7 @@ from infra.demo.units import UNITS
 
 _SLOT = re.compile(r"\{(?P<article>a )?(?P<key>\w+)(?:\|(?P<form>\w+))?\}")
 _AN = re.compile(
-    r"^(?:[aeio]|u(?!n[iv]|s[be])|8|11\D|18\D|hour|(?-i:SSD|HDD|LED|LCD|SD|R[57]))", re.IGNORECASE
+    r"^(?:[aeio]|u(?!n[iv]|s[be]|ti)|8|11\D|18\D|hour|(?-i:SSD|HDD|LED|LCD|SD|R[57]))", re.IGNORECASE
 )
 _NAMES = frozenset({"Damascus"})
 Facts = Mapping[str, tuple[Fact, ...]]

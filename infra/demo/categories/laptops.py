@@ -119,7 +119,7 @@ LINES = (
         799,
         "en",
         6,
-        "storage=512 GB, 1 TB; ram=8 GB, 16 GB; color=Silver, Gray; screen_size=15.6 in; processor=Intel Core i5; weight=1.6 kg",
+        "operating_system=Windows 11 Home; storage=512 GB, 1 TB; ram=8 GB, 16 GB; color=Silver, Gray; screen_size=15.6 in; processor=Intel Core i5; weight=1.6 kg",
     ),
     Line(
         "Tessera",
@@ -128,7 +128,7 @@ LINES = (
         1499,
         "en",
         5,
-        "storage=1 TB, 2 TB; ram=16 GB, 32 GB; color=Black, Gray; screen_size=17.3 in; processor=Intel Core i7;"
+        "operating_system=Windows 11 Pro; storage=1 TB, 2 TB; ram=16 GB, 32 GB; color=Black, Gray; screen_size=17.3 in; processor=Intel Core i7;"
         "refresh_rate=165 Hz; weight=2.4 kg; ports=USB-A+HDMI+Ethernet",
     ),
     Line(
@@ -138,7 +138,7 @@ LINES = (
         999,
         "en",
         4,
-        "storage=512 GB, 1 TB; ram=16 GB; color=Silver, Blue; screen_size=13.3 in; processor=Intel Core Ultra 7; weight=0.98 kg; ports=USB-C+Thunderbolt 4",
+        "operating_system=Windows 11 Home; storage=512 GB, 1 TB; ram=16 GB; color=Silver, Blue; screen_size=13.3 in; processor=Intel Core Ultra 7; weight=0.98 kg; ports=USB-C+Thunderbolt 4",
     ),
     Line(
         "Halden",
@@ -156,7 +156,7 @@ LINES = (
         4599,
         "zh",
         6,
-        "storage=512 GB, 1 TB; ram=16 GB, 32 GB; color=Silver, Gray; screen_size=14 in; processor=AMD Ryzen 7; weight=1.36 kg",
+        "operating_system=Windows 11 Home; storage=512 GB, 1 TB; ram=16 GB, 32 GB; color=Silver, Gray; screen_size=14 in; processor=AMD Ryzen 7; weight=1.36 kg",
     ),
     Line(
         "Yunqi",
@@ -165,7 +165,7 @@ LINES = (
         6999,
         "zh",
         4,
-        "storage=1 TB, 2 TB; ram=16 GB, 32 GB; color=Black; screen_size=16 in; processor=Intel Core i7; refresh_rate=120 Hz; weight=2.4 kg",
+        "operating_system=Windows 11 Pro; storage=1 TB, 2 TB; ram=16 GB, 32 GB; color=Black; screen_size=16 in; processor=Intel Core i7; refresh_rate=120 Hz; weight=2.4 kg",
     ),
     Line(
         "Brightmoor",
@@ -183,7 +183,7 @@ LINES = (
         1199,
         "mix2",
         1,
-        "storage=1 TB; ram=32 GB; processor=AMD Ryzen 7; weight=4.1 lb",
+        "operating_system=Linux; storage=1 TB; ram=32 GB; processor=AMD Ryzen 7; weight=4.1 lb",
     ),
     Line(
         "Tessera",
@@ -192,7 +192,7 @@ LINES = (
         879,
         "en",
         1,
-        "storage=512 GB; ram=16 GB; processor=Intel Core i5; weight=1.36 kg; color=Blue",
+        "operating_system=Windows 11 Pro; storage=512 GB; ram=16 GB; processor=Intel Core i5; weight=1.36 kg; color=Blue",
     ),
 )
 

@@ -39,7 +39,7 @@ KEYS = (
         "The 'Material' attribute lists the fibres of the fabric; blends have several.",
         "fabric;composition;面料;材质",
         """
-        Cotton|100% cotton;organic cotton|棉;纯棉;全棉
+        Cotton|-100% cotton;organic cotton|棉;-纯棉;-全棉;有机棉
         Linen|flax linen|亚麻;麻
         Polyester||聚酯纤维;涤纶
         Elastane|spandex;Lycra|氨纶;弹性纤维

@@ -156,7 +156,7 @@ LINES = (
         49,
         "en",
         2,
-        "gender=Kids; size_eu=36 EU, 37 EU; color=Blue; closure=Hook and Loop; upper_material=Synthetic Leather; weight=-; heel_drop=-",
+        "surface=Road; gender=Kids; size_eu=36 EU, 37 EU; color=Blue; closure=Hook and Loop; upper_material=Synthetic Leather; weight=-; heel_drop=-",
     ),
     Line(
         "Fellgate",

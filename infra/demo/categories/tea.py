@@ -78,7 +78,7 @@ KEYS = (
         "count;pieces;数量;包装数量",
         """
         1|1 tin;1 cake;single pack|1盒;1罐;单盒装
-        2|~twin pack;2-pack|2盒装;~双罐装
+        2|~twin pack;2-pack|2盒装;~双盒装
         20|20 count;20 bags;box of 20|20包;20袋装
         40|40 count;40 bags|40包;40袋装
         100|100 count;100 bags|100包;100袋装
