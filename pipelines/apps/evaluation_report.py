@@ -27,7 +27,6 @@ def render_evaluation(
         section("Trust", columns(_curve(found), _reliability(found))),
         _per_category(found.per_category, names),
         section("By kind of value, by method, by kind of error", columns(_kinds(found), _errors(found))),
-        section("By key", _scores_table("key", found.per_key, _SHOWN_KEYS)),
         _cases(
             "Wrong values, the surest first",
             [c for c in found.worst if c.answer and c.answer.values],
@@ -38,6 +37,7 @@ def render_evaluation(
             [c for c in found.worst if not (c.answer and c.answer.values)],
             listings,
         ),
+        section("By key", _scores_table("key", found.per_key, _SHOWN_KEYS)),
         section("About this evaluation", table(["", ""], list(about.items()))),
     ]
     return page("Evaluation", parts)
