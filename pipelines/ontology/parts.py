@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,14 @@ from pipelines.ontology.snapshot import Snapshot
 from pipelines.ontology.tables import SCHEMAS, Keyed, from_tables, to_tables
 
 ROWS_A_PART = 4_096
-PartList = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class PartList:
+    """The parts of one snapshot: row digests by table, which name its content, and a checksum of each file."""
+
+    rows: Mapping[str, Sequence[str]]
+    checksums: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +34,19 @@ class Parts:
 
     folder: Path
 
-    def write(self, snapshot: Snapshot) -> dict[str, list[str]]:
-        """Store a snapshot; return the parts of each table. Parts that are there already are not written again."""
+    def write(self, snapshot: Snapshot, known: Mapping[str, str] | None = None) -> PartList:
+        """Store a snapshot. Parts that are there already stay, unless their checksum in `known` says they broke."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        return {name: self._write_table(name, keyed) for name, keyed in to_tables(snapshot).items()}
+        checksums: dict[str, str] = {}
+        rows = {
+            name: self._write_table(name, keyed, known or {}, checksums)
+            for name, keyed in to_tables(snapshot).items()
+        }
+        return PartList(rows, checksums)
 
     def read(self, version: str, parts: PartList) -> Snapshot:
         """The snapshot that these parts hold. Errors: Damaged."""
-        tables = {name: self._read_table(name, parts[name]) for name in SCHEMAS}
+        tables = {name: self._read_table(name, parts) for name in SCHEMAS}
         try:
             return from_tables(version, tables)
         except (KeyError, TypeError) as error:
@@ -41,30 +54,32 @@ class Parts:
                 f"{self.folder}: the parts of version {version} do not fit together: {error!r}"
             ) from error
 
-    def path(self, table: str, part: str) -> Path:
-        """The file of a part."""
-        return self.folder / f"{table}-{part}.parquet"
-
-    def _write_table(self, name: str, keyed: Keyed) -> list[str]:
+    def _write_table(
+        self, name: str, keyed: Keyed, known: Mapping[str, str], checksums: dict[str, str]
+    ) -> list[str]:
         written = []
         for rows in _buckets(keyed.ids):
             part = digest([[keyed.ids[row], keyed.digests[row]] for row in rows])
-            path = self.path(name, part)
-            if not path.exists():
-                table = keyed.table.take(pa.array(rows, pa.int64()))
-                write_file(path, lambda file, table=table: _write_parquet(table, file))  # type: ignore[misc]
+            path = self.folder / _file_name(name, part)
+            if not _is_whole(path, known):
+                _write_parquet(keyed.table.take(pa.array(rows, pa.int64())), path)
+            checksums[path.name] = _checksum(path.read_bytes())
             written.append(part)
         return written
 
-    def _read_table(self, name: str, parts: Sequence[str]) -> pa.Table:
-        if not parts:
+    def _read_table(self, name: str, parts: PartList) -> pa.Table:
+        if not parts.rows[name]:
             return SCHEMAS[name].empty_table()
-        return pa.concat_tables([self._read_part(name, part) for part in parts])
+        files = [_file_name(name, part) for part in parts.rows[name]]
+        return pa.concat_tables([self._read_part(name, file, parts.checksums[file]) for file in files])
 
-    def _read_part(self, name: str, part: str) -> pa.Table:
-        path = self.path(name, part)
+    def _read_part(self, name: str, file: str, checksum: str) -> pa.Table:
+        path = self.folder / file
         try:
-            table = pq.read_table(path, page_checksum_verification=True)
+            content = path.read_bytes()
+            if _checksum(content) != checksum:
+                raise Damaged(f"{path} is not what was written: restore it from a copy, or import again")
+            table = pq.read_table(pa.BufferReader(content))
         except (OSError, pa.ArrowException) as error:
             raise Damaged(
                 f"{path} is missing or damaged: restore it from a copy, or import again: {error}"
@@ -74,8 +89,23 @@ class Parts:
         return table
 
 
+def _file_name(table: str, part: str) -> str:
+    return f"{table}-{part}.parquet"
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _is_whole(path: Path, known: Mapping[str, str]) -> bool:
+    """A file with a name was whole when it got it; if its checksum is known, it still must be."""
+    if not path.exists():
+        return False
+    return path.name not in known or _checksum(path.read_bytes()) == known[path.name]
+
+
 def _write_parquet(table: pa.Table, path: Path) -> None:
-    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+    write_file(path, lambda file: pq.write_table(table, file, compression="zstd"))
 
 
 def _buckets(ids: Sequence[str]) -> list[list[int]]:

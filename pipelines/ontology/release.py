@@ -195,7 +195,7 @@ def read_manifest(folder: Path) -> ReleaseManifest:
             raise Damaged(
                 f"{folder} was made by another release of this program: make it again with `aiic ontology release`"
             )
-        manifest = ReleaseManifest(**found)
+        manifest = ReleaseManifest(**(found | {"parts": PartList(**found["parts"])}))
         torn = [name for name, size in manifest.files.items() if (folder / name).stat().st_size != size]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Damaged(

@@ -140,8 +140,9 @@ class OntologyStore:
             folder.mkdir(parents=True, exist_ok=True)
             remove_partial(folder)
         step("writing what changed")
-        written = parts.write(snapshot)
-        content, present = digest(written, 16), self.head()
+        present = self.head()
+        written = parts.write(snapshot, present.parts.checksums if present else None)
+        content = digest(written.rows, 16)
         if present is not None and present.digest == content:
             return present
         number = present.number + 1 if present else 1
@@ -174,6 +175,7 @@ class OntologyStore:
                 )
             found["source"] = Source(**found["source"])
             found["counts"] = Counts(**found["counts"])
+            found["parts"] = PartList(**found["parts"])
             return Version(**found)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Damaged(f"{path} is missing or damaged: restore it from a copy: {error!r}") from error

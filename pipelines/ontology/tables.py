@@ -83,10 +83,8 @@ def _links(snapshot: Snapshot) -> tuple[dict[str, AttributeKey], list[_Links]]:
     """Distinct key definitions by reference, and the links of every category."""
     refs: dict[tuple[Any, ...], str] = {}
     keys: dict[str, AttributeKey] = {}
-    names = [found.name for found in fields(AttributeKey) if found.name != "category_id"]
-
     def ref_of(key: AttributeKey) -> str:
-        content = tuple(getattr(key, name) for name in names)
+        content = _content(key)
         if content not in refs:
             shared = AttributeKey(ANY_CATEGORY, *content)
             refs[content] = digest(content_of(shared))
@@ -129,8 +127,12 @@ def from_tables(version: str, tables: Mapping[str, pa.Table]) -> Snapshot:
     """
     keys = _by_ref(tables["keys"], AttributeKey)
     values = _by_ref(tables["values"], Value)
+    contents = {ref: _content(key) for ref, key in keys.items()}
     links = {
-        row.category_id: tuple(_link(row, index, keys) for index in range(len(row.key_refs)))
+        row.category_id: tuple(
+            CategoryKey(AttributeKey(row.category_id, *contents[ref]), set_id)
+            for ref, set_id in zip(row.key_refs, row.value_set_ids, strict=True)
+        )
         for row in arrow_to_records(tables["category_keys"], _Links)
     }
     sets = (
@@ -152,12 +154,7 @@ def _by_ref(table: pa.Table, record: type) -> dict[str, Any]:
     return dict(zip(table.column(REF).to_pylist(), rows, strict=True))
 
 
-def _link(row: _Links, index: int, keys: Mapping[str, AttributeKey]) -> CategoryKey:
-    key = keys[row.key_refs[index]]
-    if row.category_id != key.category_id:
-        content = {found.name: getattr(key, found.name) for found in _KEY_FIELDS}
-        key = AttributeKey(**(content | {"category_id": row.category_id}))
-    return CategoryKey(key, row.value_set_ids[index])
 
-
-_KEY_FIELDS = fields(AttributeKey)
+def _content(key: AttributeKey) -> tuple[Any, ...]:
+    """A key without its category, its first field."""
+    return tuple(getattr(key, found.name) for found in fields(AttributeKey)[1:])
