@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,16 +89,15 @@ def _evaluate(args: argparse.Namespace, found: EvaluationSet) -> None:
 async def _recognise(
     args: argparse.Namespace, found: EvaluationSet
 ) -> tuple[list[ItemAnswers], Usage, dict[str, str]]:
-    from jobs.recogniser import open_evaluation_recogniser
+    from jobs.recogniser import EVALUATION_STORE, open_evaluation_recogniser
     from jobs.stage_progress import stage_progress
     from pipelines.apps.recognise_set import EvaluationOptions, recognise_set
-    from pipelines.apps.split_ontology import write_interchange
+    from pipelines.apps.split_ontology import cached_interchange
 
-    with tempfile.TemporaryDirectory(prefix="aiic-evaluate-") as scratch, stage_progress() as report:
-        folder = args.ontology
-        if found.split is not None:
-            folder = Path(scratch) / "ontology"
-            write_interchange(found.ontology, folder)
+    folder = args.ontology
+    if found.split is not None:
+        folder = cached_interchange(found.ontology, EVALUATION_STORE / "ontologies")
+    with stage_progress() as report:
         recogniser = open_evaluation_recogniser(folder, EvaluationOptions(args.discriminator))
         try:
             answers, usage = await recognise_set(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -52,6 +55,23 @@ def write_interchange(ontology: Snapshot, folder: Path) -> None:
     _write(folder / "values.jsonl", map(to_mapping, _attribute_values(ontology)))
     if ontology.tags:
         _write(folder / "tags.jsonl", map(to_mapping, ontology.tags.values()))
+
+
+def cached_interchange(ontology: Snapshot, cache: Path) -> Path:
+    """A folder of the cache that holds this ontology in the interchange form: equal content, equal folder."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=cache) as scratch:
+        written = Path(scratch) / "ontology"
+        write_interchange(ontology, written)
+        content = hashlib.blake2b(digest_size=8)
+        for path in sorted(written.iterdir()):
+            content.update(path.name.encode() + path.read_bytes())
+        folder = cache / content.hexdigest()
+        if not folder.exists():
+            # Another process may be first: then its folder, which holds the same, stays.
+            with contextlib.suppress(OSError):
+                written.rename(folder)
+    return folder
 
 
 def _training_counts(

@@ -89,7 +89,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, EvaluationOptions, LongestValue]]:
+def opened(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[Path, EvaluationOptions, LongestValue]]:
     """Every recogniser that the command opened, with what it was opened with."""
     found: list[tuple[Path, EvaluationOptions, LongestValue]] = []
 
@@ -98,6 +100,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, EvaluationOption
         return found[-1][2]
 
     monkeypatch.setattr(jobs.recogniser, "open_evaluation_recogniser", open_it)
+    monkeypatch.setattr(jobs.recogniser, "EVALUATION_STORE", folder / "cache")
     return found
 
 
@@ -139,8 +142,7 @@ def test_split_answers_from_the_training_values_only(
         == 0
     )
     ((ontology_dir, options, recogniser),) = opened
-    assert ontology_dir != folder / "ontology"
-    assert not ontology_dir.exists(), "the cut ontology is scratch"
+    assert ontology_dir.parent == folder / "cache/ontologies"
     assert options.discriminator == "off"
     assert {v.text: v.frequency for s in recogniser.ontology.value_sets.values() for v in s.values} == {
         "loose leaf": 1,

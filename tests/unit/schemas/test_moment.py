@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.moment import MAX_MS, is_date, time_ms
+from schemas.moment import is_date, time_ms
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,7 @@ from schemas.moment import MAX_MS, is_date, time_ms
         ("1970-01-01T00:00:00.123456789Z", 123),
         ("1970-01-01T00:00:00,5z", 500),
         ("2024-02-29", 1_709_164_800_000),
+        ("9999-12-31T23:59:59-23:59", 253_402_387_139_000),
     ],
 )
 def test_reads_iso_8601(text: str, ms: int) -> None:
@@ -30,7 +31,7 @@ def test_reads_iso_8601(text: str, ms: int) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "2026", "2026-11", "2026-13-01", "2026-02-29", "2026-11-31", "2026-11-01T24:00", "2026-11-01T10:60",
-     "2026-11-01T10:00:60", "01.11.2026", "2026-11-01T10:00Z ", "1969-12-31T23:59:59Z", "2110-01-01",
+     "2026-11-01T10:00:60", "01.11.2026", "2026-11-01T10:00Z ", "1969-12-31T23:59:59Z", "0000-01-01",
      "２０２６-11-01", "1970-01-01T00:00+01:00", "2026-W45-1", "20261101"],
 )  # fmt: skip
 def test_refuses_other_forms_and_impossible_times(text: str) -> None:
@@ -38,7 +39,7 @@ def test_refuses_other_forms_and_impossible_times(text: str) -> None:
         time_ms(text)
 
 
-@given(st.integers(0, MAX_MS), st.integers(-23 * 60, 23 * 60))
+@given(st.integers(0, (1 << 42) - 1), st.integers(-23 * 60, 23 * 60))
 def test_reads_back_any_moment_in_any_zone(ms: int, offset_min: int) -> None:
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
     hours, minutes = divmod(abs(offset_min), 60)

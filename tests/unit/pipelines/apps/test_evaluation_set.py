@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.apps.evaluation_set import HELD_OUT_FIFTH, NothingToScore, load_set
 from pipelines.apps.gold import BadGold, read_gold
-from pipelines.apps.split_ontology import training_ontology, write_interchange
+from pipelines.apps.split_ontology import cached_interchange, training_ontology, write_interchange
 from pipelines.ontology.interchange import load_interchange
 from pipelines.ontology.snapshot import Snapshot
 from pipelines.tunnel.intake_read import AbsentInput, EmptyInput
@@ -136,6 +136,16 @@ def test_the_cut_ontology_survives_being_written_and_read(folder: Path, tmp_path
     write_interchange(cut, tmp_path / "cut")
     again = load_interchange(tmp_path / "cut")
     assert (again.categories, again.keys, again.value_sets) == (cut.categories, cut.keys, cut.value_sets)
+
+
+def test_the_cache_has_one_folder_for_equal_ontologies(folder: Path) -> None:
+    cut, cache = load(folder, HELD_OUT_FIFTH).ontology, folder / "cache"
+    first = cached_interchange(cut, cache)
+    assert cached_interchange(load(folder, HELD_OUT_FIFTH).ontology, cache) == first
+    assert list(cache.iterdir()) == [first]
+    assert load_interchange(first).value_sets == cut.value_sets
+    other = cached_interchange(load(folder, None).ontology, cache)
+    assert sorted(cache.iterdir()) == sorted([first, other])
 
 
 def test_training_items_without_category_teach_nothing(folder: Path) -> None:

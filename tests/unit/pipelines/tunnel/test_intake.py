@@ -59,6 +59,7 @@ BAD_LINES: list[tuple[Any, str]] = [
     (b'{"item_id": "a", "title": "x\\u0000"}', "nul_character"),
     ({"item_id": "a", "title": "x", "event_time": "2026-02-30T00:00:00Z"}, "bad_time"),
     ({"item_id": "a", "title": "x", "event_time": "2030-01-01T00:00:00Z"}, "time_in_future"),
+    ({"item_id": "a", "title": "x", "event_time": "9999-12-31"}, "time_in_future"),
     (b"not json", "not_json"),
     (b'{"item_id": "a", "title": "x"', "not_json"),
     (b'{"item_id": "a", "title": "x", "price": NaN}', "not_json"),
