@@ -32,11 +32,16 @@ def main() -> int:
             print("set-up: another one is running here, waiting for it", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         try:
-            run_steps(ROOT, plan(ROOT, os.environ), lambda line: print(line, flush=True))
+            run_steps(ROOT, plan(ROOT, os.environ), _say)
         except StepFailed as error:
             print(f"set-up: {error}", file=sys.stderr)
             return 1
     return 0
+
+
+def _say(line: str) -> None:
+    """Print one line in one write: steps report from several threads."""
+    print(f"{line}\n", end="", flush=True)
 
 
 if __name__ == "__main__":
