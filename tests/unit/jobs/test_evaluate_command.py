@@ -171,6 +171,18 @@ def test_bad_input_is_one_message_and_exit_code_1(
     assert shown.out == ""
 
 
+def test_a_place_that_cannot_be_written_is_known_before_the_work(
+    folder: Path,
+    opened: list[tuple[Path, EvaluationOptions, LongestValue]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(arguments(folder, "--json", str(folder / "ontology"))) == 1
+    assert main(arguments(folder, "--report", str(folder / "gold.jsonl" / "page.html"))) == 1
+    assert opened == []
+    assert "is a folder" in capsys.readouterr().err
+    assert (folder / "gold.jsonl").is_file()
+
+
 def test_a_dead_server_is_one_message_exit_code_1_and_no_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
