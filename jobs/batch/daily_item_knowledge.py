@@ -14,7 +14,9 @@ from py4j.protocol import Py4JError
 
 from jobs.batch.daily_item_knowledge_recognise import RecogniseFailed
 from jobs.batch.daily_item_knowledge_steps import STEPS, Context
-from jobs.recognition_args import add_recognition_arguments, recogniser_config
+from jobs.recogniser import default_config
+from jobs.released import find_release
+from pipelines.library.ranker import RankerDamaged
 from pipelines.ontology.errors import OntologyError
 from pipelines.ontology.store import default_warehouse
 from pipelines.tunnel.daily_item_knowledge import DailyConfig, day_start_ms
@@ -27,7 +29,7 @@ from schemas.derive import SchemaMismatch
 from schemas.inference import InferenceError
 
 ERRORS = (
-    IntakeError, PlanError, OntologyError, InferenceError, WrongModel, GenerationError, RecogniseFailed,
+    IntakeError, PlanError, OntologyError, InferenceError, RankerDamaged, WrongModel, GenerationError, RecogniseFailed,
     SchemaMismatch, OSError, ValueError,
 )  # fmt: skip
 LAST_ERROR = "last_error.json"
@@ -44,7 +46,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--limit", type=int, default=0, help="first listings only; 0: all")
     parser.add_argument("--rows-per-shard", type=int, default=ROWS_PER_SHARD)
-    add_recognition_arguments(parser)
+    parser.add_argument("--ontology", required=True, help="name, or folder of a release")
+    parser.add_argument("--discriminator", choices=("cascade", "all", "off"), default="cascade")
     return parser.parse_args(argv)
 
 
@@ -58,7 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         limit=args.limit,
         rows_per_shard=args.rows_per_shard,
     )
-    context = Context(config, lambda: recogniser_config(args, config.warehouse))
+    context = Context(
+        config, lambda: default_config(find_release(config.warehouse, args.ontology), args.discriminator)
+    )
     step = args.step
     try:
         day_start_ms(config.day)

@@ -11,11 +11,14 @@ from pathlib import Path
 
 from jobs.recogniser import open_recogniser
 from pipelines.library.recogniser import Recogniser, RecogniserConfig
-from pipelines.tunnel.offline import ShardConfig, recognise_shard, require_same_model
+from pipelines.library.ranker import RankerDamaged
+from pipelines.ontology.errors import OntologyError
+from pipelines.tunnel.offline import ShardConfig, WrongModel, recognise_shard, require_same_model
 from pipelines.tunnel.plan_folder import Plan, PlanFolder
 from schemas.inference import InferenceError
 from schemas.shard import ShardEntry
 
+BROKEN = (InferenceError, OntologyError, RankerDamaged, WrongModel, OSError)
 DONE, FOUND, FAILED, GIVEN_UP = "done", "found", "failed", "given_up"
 
 
@@ -59,7 +62,7 @@ def work_through(order: WorkOrder, entries: Iterable[ShardEntry]) -> Iterator[Ou
             require_same_model(order.plan, recogniser)
             work = recognise_shard(order.folder, entry, order.plan, recogniser, order.shard)
             yield Outcome(entry.shard_id, DONE if loop.run_until_complete(work) else FOUND)
-        except (InferenceError, RuntimeError, OSError) as error:
+        except BROKEN as error:
             _tell_others(order.stop_file)
             yield Outcome(entry.shard_id, FAILED, f"{type(error).__name__}: {error}")
 
