@@ -5,6 +5,7 @@ from __future__ import annotations
 from schemas.change import Change
 from schemas.contract import Contract, contract_of
 from schemas.gold import GoldPair
+from schemas.item import Item
 from schemas.knowledge import KnowledgeRow
 from schemas.listing import Listing
 from schemas.ontology import AttributeKey, AttributeValue, Category, ScenarioTag
@@ -15,6 +16,7 @@ CONTRACTS: tuple[Contract, ...] = tuple(
     contract_of(record)
     for record in (
         Listing,
+        Item,
         Category,
         AttributeKey,
         AttributeValue,
