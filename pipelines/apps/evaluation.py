@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.apps.scoring import RIGHT, Judgement, Score, judge
+from pipelines.apps.scoring import MISSED, RIGHT, TOO_FEW, Judgement, Score, judge
 from pipelines.apps.trust import Bin, Claim, CurvePoint, calibration_error, curve, recall_at, reliability
 from pipelines.library.answers import Answer, ItemAnswers
 from pipelines.ontology.snapshot import Snapshot
@@ -33,6 +33,11 @@ class Case:
     def confidence(self) -> float:
         """How sure the wrong answer was; 0 where there was none."""
         return self.answer.confidence if self.answer else 0.0
+
+    @property
+    def says_wrong(self) -> bool:
+        """Whether a value is wrong; else values are only missed."""
+        return self.kind not in (MISSED, TOO_FEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +115,14 @@ def score(
     by_item = {found.item_id: found for found in predictions}
     by_id = {listing.item_id: listing for listing in listings}
     answers = {(item_id, a.key_id): a for item_id, found in by_item.items() for a in found.answers}
+    kinds = {link.key.key_id: link.key.value_kind for link in ontology.links()}
     overall, sums = Score(), _Sums()
     for pair in gold:
         answer = answers.get((pair.item_id, pair.key_id))
         found = judge(pair.values, answer.values if answer else ())
         category_id = _category_of(by_id.get(pair.item_id), by_item.get(pair.item_id))
         overall = overall.plus(found)
-        _add(sums, pair, answer, found, category_id, _kind_of(ontology, category_id, pair.key_id))
+        _add(sums, pair, answer, found, category_id, _kind_of(ontology, kinds, category_id, pair.key_id))
     true_values = overall.true_positives + overall.false_negatives
     points, bins = curve(sums.claims, true_values), reliability(sums.claims)
     return Evaluation(
@@ -174,11 +180,11 @@ def _category_of(listing: Listing | None, found: ItemAnswers | None) -> str:
     return found.category_id if found is not None else UNKNOWN
 
 
-def _kind_of(ontology: Snapshot, category_id: str, key_id: str) -> str:
-    if category_id not in ontology.categories:
-        return UNKNOWN
-    kinds = (link.key.value_kind for link in ontology.keys_of(category_id) if link.key.key_id == key_id)
-    return next(kinds, UNKNOWN)
+def _kind_of(ontology: Snapshot, elsewhere: Mapping[str, str], category_id: str, key_id: str) -> str:
+    """The kind of a key where the item is; where it has no such key (it was put wrongly), as elsewhere."""
+    own = ontology.keys_of(category_id) if category_id in ontology.categories else ()
+    kinds = (link.key.value_kind for link in own if link.key.key_id == key_id)
+    return next(kinds, elsewhere.get(key_id, UNKNOWN))
 
 
 def _by_size(table: Mapping[str, Score]) -> dict[str, Score]:
@@ -188,6 +194,6 @@ def _by_size(table: Mapping[str, Score]) -> dict[str, Score]:
 def _worst(cases: Sequence[Case]) -> tuple[Case, ...]:
     """The surest errors: half of them wrong values, half of them values that were missed."""
     surest = sorted(cases, key=lambda case: (-case.confidence, case.item_id, case.key_id))
-    said = [case for case in surest if case.answer and case.answer.values]
-    missed = [case for case in surest if not (case.answer and case.answer.values)]
-    return (*said[:MOST_ERRORS], *missed[:MOST_ERRORS])
+    wrong = [case for case in surest if case.says_wrong]
+    missed = [case for case in surest if not case.says_wrong]
+    return (*wrong[:MOST_ERRORS], *missed[:MOST_ERRORS])

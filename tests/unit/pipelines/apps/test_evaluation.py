@@ -92,10 +92,8 @@ def test_scores_by_key_category_kind_and_method(evaluation: Evaluation) -> None:
         "an item without category is judged where it was put"
     )
     assert counts("per_category", "(unknown)") == (1, 0, 0, 1)
-    assert counts("per_value_kind", "measure") == (1, 1, 0, 0), "keys of tea are those of its parent"
-    assert counts("per_value_kind", "(unknown)") == (3, 0, 1, 2), (
-        "pots has no keys, the absent item no category"
-    )
+    assert counts("per_value_kind", "measure") == (2, 1, 0, 1), "keys of tea are those of its parent"
+    assert counts("per_value_kind", "enumerated") == (3, 1, 2, 2), "pots has no keys: as elsewhere"
     assert counts("per_method", "extraction") == (1, 1, 0, 0)
     assert counts("per_method", "none") == (1, 0, 0, 1)
 
@@ -109,6 +107,15 @@ def test_errors_are_listed_the_surest_first(evaluation: Evaluation) -> None:
         ("absent", "form", "missed"),
     ]
     assert evaluation.items_without_answers == ("absent",)
+
+
+def test_an_incomplete_answer_is_missed_not_wrong() -> None:
+    gold = [GoldPair("a", "form", ("x", "y")), GoldPair("b", "form", ("x",))]
+    found = score(gold, [item("a", answer("form", "x")), item("b", answer("form", "z"))], [], ONTOLOGY)
+    assert [(case.kind, case.says_wrong) for case in found.worst] == [
+        ("wrong value", True),
+        ("too few", False),
+    ]
 
 
 def test_per_sku_beside_merchant_data(evaluation: Evaluation) -> None:
