@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pipelines.apps import pictures
 from pipelines.apps.evaluation import Case, Evaluation
-from pipelines.apps.evidence_view import marked_fields
+from pipelines.apps.evidence_view import marked_fields, places_of
 from pipelines.apps.page import Bar, Html, bars, columns, fill, join, page, picture, section, table, tiles
 from pipelines.apps.scoring import Score
 from pipelines.apps.trust import CurvePoint
@@ -21,22 +21,16 @@ def render_evaluation(
     found: Evaluation, listings: Mapping[str, Listing], names: Mapping[str, str], about: Mapping[str, str]
 ) -> str:
     """The page of an evaluation. `listings` by item id, `names` of categories by id, `about` it in words."""
+    wrong = [case for case in found.worst if case.says_wrong]
+    missed = [case for case in found.worst if not case.says_wrong]
     parts = [
         fill('<h1>Evaluation</h1><p class="subtitle">{about}</p>', about=" · ".join(about.values())),
         _tiles(found),
         section("Trust", columns(_curve(found), _reliability(found))),
         _per_category(found.per_category, names),
         section("By kind of value, by method, by kind of error", columns(_kinds(found), _errors(found))),
-        _cases(
-            "Wrong values, the surest first",
-            [c for c in found.worst if c.answer and c.answer.values],
-            listings,
-        ),
-        _cases(
-            "Missed, the surest first",
-            [c for c in found.worst if not (c.answer and c.answer.values)],
-            listings,
-        ),
+        _cases("Wrong values, the surest first", wrong, listings),
+        _cases("Missed values, the surest first", missed, listings),
         section("By key", _scores_table("key", found.per_key, _SHOWN_KEYS)),
         section("About this evaluation", table(["", ""], list(about.items()))),
     ]
@@ -145,10 +139,18 @@ def _cases(title: str, cases: Sequence[Case], listings: Mapping[str, Listing]) -
     return section(title, *(shown or [fill('<p class="note">None.</p>')]))
 
 
+def _text(case: Case, listing: Listing) -> Html:
+    """The words that the answer rests on; for a missed value, where the item has it word for word."""
+    evidence = case.answer.evidence if case.answer else ()
+    if not case.says_wrong:
+        evidence = (*evidence, *places_of(listing, case.gold))
+    return marked_fields(listing, evidence)
+
+
 def _case(case: Case, listing: Listing | None) -> Html:
     answer = case.answer
     said = "; ".join(answer.values) if answer and answer.values else "not stated"
-    text = marked_fields(listing, answer.evidence if answer else ()) if listing else Html("")
+    text = _text(case, listing) if listing else Html("")
     return fill(
         '<div class="case"><div class="head"><b>{key}</b><span class="wrong">{said}</span>'
         '<span class="right">{gold}</span><span>{kind}</span><span>{confidence:.2f} · {method}</span>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from pipelines.apps.page import Html, fill, join
@@ -42,6 +43,19 @@ def marked(text: str, spans: Iterable[tuple[int, int]]) -> Html:
         ]
         done = end
     return join([*parts, _shortened(text[done:], done == 0, True)], "")
+
+
+def places_of(listing: Listing, values: Iterable[str]) -> tuple[Evidence, ...]:
+    """Where a listing has values word for word, whatever their case: the first place of each in each field."""
+    names = ("title", "brand", *(ATTRIBUTE_PREFIX + name for name in listing.attributes), "description")
+    found = []
+    for value in filter(str.strip, values):
+        pattern = re.compile(r"\s+".join(map(re.escape, value.split())), re.IGNORECASE)
+        for name in names:
+            match = pattern.search(field_text(listing, name) or "")
+            if match:
+                found.append(Evidence(value, name, match.start(), match.end(), match[0]))
+    return tuple(found)
 
 
 def _marked_field(listing: Listing, name: str, evidence: Sequence[Evidence]) -> Html:

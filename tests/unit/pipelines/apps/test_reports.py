@@ -10,7 +10,7 @@ import pytest
 from pipelines.apps import pictures
 from pipelines.apps.evaluation import score
 from pipelines.apps.evaluation_report import render_evaluation
-from pipelines.apps.evidence_view import field_text, marked, marked_fields
+from pipelines.apps.evidence_view import field_text, marked, marked_fields, places_of
 from pipelines.apps.page import Bar, Html, bars, fill, join, page, table
 from pipelines.apps.run_report import render_run_report
 from pipelines.library.answers import Answer, ItemAnswers
@@ -202,6 +202,22 @@ def test_long_text_is_cut_around_its_marks() -> None:
     assert "bbb … bbb" in found
     assert found.endswith("ccc …")
     assert len(found) < 700
+
+
+def test_places_of_values_word_for_word() -> None:
+    listing = Listing(
+        "i", "Stainless  STEEL (304)", "a pot of (304) steel", attributes={"material": "stainless steel"}
+    )
+    found = [
+        (p.value, p.source_field, p.words)
+        for p in places_of(listing, ["stainless steel", "(304)", " ", "iron"])
+    ]
+    assert found == [
+        ("stainless steel", "title", "Stainless  STEEL"),
+        ("stainless steel", "attributes.material", "stainless steel"),
+        ("(304)", "title", "(304)"),
+        ("(304)", "description", "(304)"),
+    ]
 
 
 def test_fields_that_evidence_may_name() -> None:
