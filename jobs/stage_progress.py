@@ -19,7 +19,8 @@ LINE_EVERY_S = 5.0
 class Report(Protocol):
     """Told the stage, what is done of it and how much it is."""
 
-    def __call__(self, stage: str, done: int, total: int) -> None: ...
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Take one report."""
 
 
 class RateColumn(ProgressColumn):

@@ -1,4 +1,4 @@
-"""Reads the expert backbone in its owner's shape: categories name attributes, attributes name shared values."""
+"""Reads the expert backbone in its owner's shape: categories name attributes, these name shared values."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def is_backbone(folder: Path) -> bool:
 def load_backbone(folder: Path, progress: Progress = no_progress) -> Snapshot:
     """The ontology of categories, attributes and values; Chinese names become synonyms.
 
-    An attribute without values of its own shares those of `values_from`. With values a key is enumerated, without free.
+    An attribute without values of its own shares those of `values_from`. With values a key is enumerated,
+    without them free.
     Errors: OntologyRefused with file, line and reason of up to 100 faults.
     """
     draft = _Draft(progress)

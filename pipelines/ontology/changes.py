@@ -1,9 +1,9 @@
-"""Applies a change file, one {"op": "upsert" | "retire", "kind": ...} a line, to a version (O2, incremental import).
+"""Applies a change file to a version (O2, incremental import): {"op": "upsert" | "retire", "kind": ...} a line.
 
-An upsert of a new element needs its whole record; of a known one, only what changes (of a retired one, it brings it
-back). A retired element stays in the version with status "retired" and leaves the releases. `"category_id": "*"` on a key
-or a value means every category that has the key. Lines are applied in order; only parents may be named before they
-are added.
+An upsert of a new element needs its whole record; of a known one, only what changes; a retired one it brings
+back. A retired element stays in the version with status "retired" and leaves the releases. `"category_id": "*"`
+on a key or a value means every category that has the key. Lines are applied in order; only parents may be named
+before they are added.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Row = Mapping[str, Any]
 
 @dataclass(slots=True)
 class _Editor:
-    """A version while lines are applied to it. Value sets are copied only when one of their values changes."""
+    """A version while lines are applied to it; a value set is copied only when one of its values changes."""
 
     base: Snapshot
     categories: dict[str, Category]

@@ -1,4 +1,4 @@
-"""What changed from one version to another. Equal value sets are never opened, so the cost follows the change."""
+"""What changed from one version to another; equal value sets are never opened."""
 
 from __future__ import annotations
 

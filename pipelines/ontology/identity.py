@@ -1,4 +1,4 @@
-"""Content digests of ontology elements: equal content has one identity, in every version and on every machine."""
+"""Content digests of ontology elements: equal content has one identity, in any version, on any machine."""
 
 from __future__ import annotations
 

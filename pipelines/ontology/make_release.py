@@ -1,4 +1,4 @@
-"""Makes releases: encodes only texts that no earlier release encoded, and goes on where a killed run stopped."""
+"""Makes releases: encodes only texts that no earlier one encoded, and goes on where a killed run stopped."""
 
 from __future__ import annotations
 
@@ -92,7 +92,8 @@ def _is_made(out_dir: Path, version: str, encoder_id: str) -> bool:
     made = read_manifest(out_dir)
     if (made.version, made.encoder, made.text_form) != (version, encoder_id, TEXT_FORM):
         raise OntologyError(
-            f"{out_dir} holds the release of {made.version} for {made.encoder!r}; a release never changes: name another folder"
+            f"{out_dir} holds the release of {made.version} for {made.encoder!r}; a release never changes: "
+            "name another folder"
         )
     return True
 

@@ -22,7 +22,7 @@ ROWS_A_PART = 4_096
 
 @dataclass(frozen=True, slots=True)
 class PartList:
-    """The parts of one snapshot: row digests by table, which name its content, and a checksum of each file."""
+    """The parts of one snapshot: row digests by table, which name its content; file checksums."""
 
     rows: Mapping[str, Sequence[str]]
     checksums: Mapping[str, str]
@@ -35,7 +35,7 @@ class Parts:
     folder: Path
 
     def write(self, snapshot: Snapshot, known: Mapping[str, str] | None = None) -> PartList:
-        """Store a snapshot. Parts that are there already stay, unless their checksum in `known` says they broke."""
+        """Store a snapshot. Parts that are there stay, unless their checksum in `known` says they broke."""
         self.folder.mkdir(parents=True, exist_ok=True)
         checksums: dict[str, str] = {}
         rows = {

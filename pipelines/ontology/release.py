@@ -99,7 +99,7 @@ class Release:
     def search(self, value_set_id: str, queries: Floats, k: int) -> tuple[Floats, Positions]:
         """The k values of a set nearest to each query, best first, as positions in `ValueSet.values`.
 
-        Shapes: queries (n, d); cosines float32 (n, k), positions int64 (n, k); -1 in both where there are fewer.
+        Shapes: queries (n, d); cosines float32 (n, k), positions int64 (n, k); -1 where there are fewer.
         Errors: KeyError for an unknown set; ModelMismatch for queries of another size.
         """
         rows = self._check_queries(queries, k)
@@ -117,7 +117,7 @@ class Release:
     def search_categories(self, queries: Floats, k: int) -> tuple[Floats, list[list[str]]]:
         """The k categories nearest to each query, best first.
 
-        Shapes: queries (n, d); cosines float32 (n, k) with -1 where there are fewer; n lists of at most k ids.
+        Shapes: queries (n, d); cosines float32 (n, k), -1 where there are fewer; n lists of at most k ids.
         """
         rows = self._check_queries(queries, k)
         count = len(self._category_ids)
@@ -126,7 +126,7 @@ class Release:
         return scores, _named(positions, self._category_ids)
 
     def search_keys(self, category_id: str, queries: Floats, k: int) -> tuple[Floats, list[list[str]]]:
-        """The k keys that an item of this category is asked for (`keys_of`) nearest to each query, by key name.
+        """The k of a category's keys (`keys_of`) whose names are nearest to each query, best first.
 
         Shapes: as `search_categories`. Errors: KeyError for an unknown category.
         """
@@ -215,7 +215,7 @@ def write_manifest(folder: Path, manifest: ReleaseManifest) -> None:
 
 
 def same_model(before: Floats, now: Floats) -> bool:
-    """Whether two unit vectors of one text came from one model; half precision and batching may differ a little."""
+    """Whether two unit vectors of one text came from one model; precision and batching may differ."""
     return before.shape == now.shape and float(before @ now) >= SAME_MODEL_COSINE
 
 

@@ -1,4 +1,4 @@
-"""Top-K cosine search over unit vectors: what a search backend must do, and the exact one that needs no engine."""
+"""Top-K cosine search over unit vectors: what a backend must do, and an exact one that needs no engine."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class CategoryKey:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many elements a snapshot holds. An entry is a (category, key, value) that some link and set imply."""
+    """How many elements a snapshot holds. An entry is a (category, key, value) that a link and its set imply."""
 
     categories: int
     keys: int
@@ -84,7 +84,7 @@ class Snapshot:
         return tuple(reversed([self.categories[found].name for found in self.ancestors(category_id)]))
 
     def keys_of(self, category_id: str) -> tuple[CategoryKey, ...]:
-        """The keys an item of this category is asked for: its own, else those of the nearest ancestor with any.
+        """The keys an item of this category is asked for: its own, else those of the nearest parent with any.
 
         Errors: KeyError for an unknown category.
         """

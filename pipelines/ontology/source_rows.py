@@ -1,4 +1,4 @@
-"""Rows of an import's files, JSON lines or Parquet, each with its place; what cannot be read becomes a fault."""
+"""Rows of an import's files, JSON lines or Parquet, with their places; what cannot be read is a fault."""
 
 from __future__ import annotations
 

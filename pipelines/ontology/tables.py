@@ -1,4 +1,4 @@
-"""A snapshot as normalised Arrow tables of strict schema, and back: what several categories share is stored once."""
+"""A snapshot as normalised Arrow tables of strict schema, and back: what is shared is stored once."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ class Keyed:
 
 
 def content_of(record: Any) -> list[Any]:
-    """A record's fields as JSON-able values, in order (faster than dataclasses.astuple, which copies deeply)."""
+    """A record's fields as JSON-able values, in order (dataclasses.astuple copies deeply and is slow)."""
     values = [getattr(record, found.name) for found in fields(record)]
     return [content_of(value) if is_dataclass(value) else value for value in values]
 
 
 def to_tables(snapshot: Snapshot) -> dict[str, Keyed]:
-    """The tables of a snapshot. Equal content gives equal tables, whatever order the elements were read in."""
+    """The tables of a snapshot; equal content gives equal tables, whatever order it was read in."""
     key_refs, links = _links(snapshot)
     identities = Identities()
     sets = [_set_row(found, identities) for found in snapshot.value_sets.values()]
@@ -83,6 +83,7 @@ def _links(snapshot: Snapshot) -> tuple[dict[str, AttributeKey], list[_Links]]:
     """Distinct key definitions by reference, and the links of every category."""
     refs: dict[tuple[Any, ...], str] = {}
     keys: dict[str, AttributeKey] = {}
+
     def ref_of(key: AttributeKey) -> str:
         content = _content(key)
         if content not in refs:
@@ -152,7 +153,6 @@ def from_tables(version: str, tables: Mapping[str, pa.Table]) -> Snapshot:
 def _by_ref(table: pa.Table, record: type) -> dict[str, Any]:
     rows: Iterable[Any] = arrow_to_records(table, record)
     return dict(zip(table.column(REF).to_pylist(), rows, strict=True))
-
 
 
 def _content(key: AttributeKey) -> tuple[Any, ...]:

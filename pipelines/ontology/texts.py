@@ -20,6 +20,6 @@ def value_text(context: str, text: str) -> str:
 def category_text(snapshot: Snapshot, category_id: str) -> str:
     """A category under its two nearest parents: "Shoes > Boots > Rain boots".
 
-    The whole path and the bare name found the right category of 18 listing titles first 17 times, this 18 times.
+    Of 18 listing titles it found the right category first for 18; whole path and bare name did for 17.
     """
     return " > ".join(snapshot.path(category_id)[-PATH_NAMES:])

@@ -124,7 +124,7 @@ class VectorStore:
 
     def _compact(self) -> None:
         """Put all segments into one: many small files make opening slow."""
-        old = [path for path in self.folder.glob("seg-*.npy")]
+        old = list(self.folder.glob("seg-*.npy"))
         keys = list(self._rows)
         places = np.array([self._rows[key] for key in keys], np.int64)
         vectors = np.zeros((len(keys), self.dimensions or 0), np.float16)

@@ -1,6 +1,6 @@
 """Figures of the ontology: import and release of the whole backbone, and of a change of 100 entries.
 
-Run: `python -m tests.benchmarks.ontology_bench` with an encoder server up (AIIC_ENCODER_URL; `./aiic up --only encoder`).
+Run: `python -m tests.benchmarks.ontology_bench`, an encoder server being up (AIIC_ENCODER_URL; `./aiic up`).
 Each command runs as a fresh process, in a warehouse of its own, as a person would run it.
 """
 
@@ -43,7 +43,9 @@ class Ran:
 
 def main() -> int:
     """Measure, print and write build/bench/ontology.json."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--backbone", type=Path, default=SHARED / "ontology_backbone")
     parser.add_argument("--encoder-url", default=os.environ.get("AIIC_ENCODER_URL", ENCODER_URL))
     args = parser.parse_args()
@@ -108,7 +110,7 @@ def aiic(warehouse: Path, command: str, *args: str) -> Ran:
 
 
 def change_rows(first: Ran) -> list[dict[str, object]]:
-    """A change of 100 entries: new values of keys that few or many categories have, new categories, a retirement."""
+    """100 changes: new values of keys that few or many categories have, new categories, a retirement."""
     snapshot = open_release(str(first.said["folder"])).snapshot
     links = sorted(snapshot.links(), key=lambda link: (link.key.key_id, link.key.category_id))
     rows: list[dict[str, object]] = []
@@ -121,7 +123,14 @@ def change_rows(first: Ran) -> list[dict[str, object]]:
     for number in range(9):
         ids = {"category_id": f"bench-{number}", "parent_id": links[number].key.category_id}
         rows.append({"op": "upsert", "kind": "category", **ids, "name": f"Bench category {number}"})
-    rows.append({"op": "retire", "kind": "key", "category_id": links[-1].key.category_id, "key_id": links[-1].key.key_id})
+    rows.append(
+        {
+            "op": "retire",
+            "kind": "key",
+            "category_id": links[-1].key.category_id,
+            "key_id": links[-1].key.key_id,
+        }
+    )
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Parts of a benchmark file: each bench writes its figures with the machine they were taken on; `compose` joins them."""
+"""Parts of a benchmark file: each bench writes its figures and the machine's facts; `compose` joins them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,17 @@ from typing import Any
 import psutil
 
 BENCH = Path(__file__).resolve().parents[2] / "build" / "bench"
-PACKAGES = ("pyspark", "hudi", "faiss-cpu", "numpy", "pyarrow", "duckdb", "lightgbm", "apache-flink", "kafka-python")
+PACKAGES = (
+    "pyspark",
+    "hudi",
+    "faiss-cpu",
+    "numpy",
+    "pyarrow",
+    "duckdb",
+    "lightgbm",
+    "apache-flink",
+    "kafka-python",
+)
 Number = int | float
 
 
@@ -32,9 +42,9 @@ def write_part(name: str, figures: Mapping[str, Number], folder: Path = BENCH / 
 
 
 def compose(out: Path, names: Sequence[str], folder: Path = BENCH / "parts") -> dict[str, Any]:
-    """Join parts into one flat JSON file: every figure a key, then the newest facts, and each part's date and load.
+    """Join parts into one flat JSON file: each figure a key, the newest facts, and each part's date and load.
 
-    Errors: FileNotFoundError naming the bench that has not run; ValueError when two parts have a figure of one name.
+    Errors: FileNotFoundError naming the bench that has not run; ValueError when two parts name one figure.
     """
     parts = [_read(folder / f"{name}.json", name) for name in names]
     joined: dict[str, Any] = {}

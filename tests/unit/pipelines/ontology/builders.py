@@ -44,7 +44,8 @@ TAGS: Rows = ({"tag_id": "picnic", "name": "Picnic", "category_ids": ["tea", "co
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any] | str | bytes]) -> Path:
     """JSON lines; text and bytes go in as they are."""
     lines = [
-        row if isinstance(row, bytes) else (row if isinstance(row, str) else json.dumps(row)).encode() for row in rows
+        row if isinstance(row, bytes) else (row if isinstance(row, str) else json.dumps(row)).encode()
+        for row in rows
     ]
     path.write_bytes(b"".join(line + b"\n" for line in lines))
     return path
@@ -93,7 +94,9 @@ def vector_of(text: str, seed: int = 0) -> np.ndarray:
 class HashEncoder:
     """Encodes by hash and remembers what it was asked; `stop_after` texts it fails like a dead server."""
 
-    def __init__(self, seed: int = 0, stop_after: int | None = None, wait: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, seed: int = 0, stop_after: int | None = None, wait: Callable[[], None] | None = None
+    ) -> None:
         self.asked: list[str] = []
         self.seed = seed
         self.stop_after = stop_after

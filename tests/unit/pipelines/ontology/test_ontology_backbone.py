@@ -56,13 +56,33 @@ def test_values_are_shared_and_chinese_names_are_synonyms(tmp_path):
 @pytest.mark.parametrize(
     ("categories", "attributes", "values", "expected"),
     [
-        (changed(CATEGORIES, 1, attribute_ids=["colour"]), ATTRIBUTES, VALUES, ("categories", 2, "unknown_attribute")),
-        (changed(CATEGORIES, 1, attribute_ids=["color"] * 2), ATTRIBUTES, VALUES, ("categories", 2, "duplicate_id")),
+        (
+            changed(CATEGORIES, 1, attribute_ids=["colour"]),
+            ATTRIBUTES,
+            VALUES,
+            ("categories", 2, "unknown_attribute"),
+        ),
+        (
+            changed(CATEGORIES, 1, attribute_ids=["color"] * 2),
+            ATTRIBUTES,
+            VALUES,
+            ("categories", 2, "duplicate_id"),
+        ),
         (changed(CATEGORIES, 2, parent_id="zz"), ATTRIBUTES, VALUES, ("categories", 3, "unknown_parent")),
         (changed(CATEGORIES, 0, parent_id="aa"), ATTRIBUTES, VALUES, ("categories", 1, "cycle")),
         (changed(CATEGORIES, 2, category_id="aa"), ATTRIBUTES, VALUES, ("categories", 3, "duplicate_id")),
-        (CATEGORIES, changed(ATTRIBUTES, 0, value_ids=["color__pink"]), VALUES, ("attributes", 1, "unknown_value")),
-        (CATEGORIES, changed(ATTRIBUTES, 1, values_from="hue"), VALUES, ("attributes", 2, "unknown_attribute")),
+        (
+            CATEGORIES,
+            changed(ATTRIBUTES, 0, value_ids=["color__pink"]),
+            VALUES,
+            ("attributes", 1, "unknown_value"),
+        ),
+        (
+            CATEGORIES,
+            changed(ATTRIBUTES, 1, values_from="hue"),
+            VALUES,
+            ("attributes", 2, "unknown_attribute"),
+        ),
         (CATEGORIES, changed(ATTRIBUTES, 1, values_from="trim_color"), VALUES, ("attributes", 2, "cycle")),
         (CATEGORIES, changed(ATTRIBUTES, 2, name=""), VALUES, ("attributes", 3, "empty")),
         (CATEGORIES, ATTRIBUTES, changed(VALUES, 0, name=" "), ("values", 1, "empty")),
@@ -93,5 +113,10 @@ def test_the_two_shapes_are_told_apart(tmp_path):
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"the backbone is not at {SHARED}: set AIIC_SHARED_DATA")
 def test_the_whole_backbone_is_imported():
     counts = load_backbone(SHARED).counts()
-    assert (counts.categories, counts.keys, counts.values, counts.entries) == (10_595, 2_299, 20_635, 1_172_737)
+    assert (counts.categories, counts.keys, counts.values, counts.entries) == (
+        10_595,
+        2_299,
+        20_635,
+        1_172_737,
+    )
     assert counts.value_sets == 2_299

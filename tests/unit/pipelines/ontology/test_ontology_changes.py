@@ -11,7 +11,14 @@ from pipelines.ontology.changes import apply_changes
 from pipelines.ontology.diff import Delta, diff
 from pipelines.ontology.errors import OntologyRefused
 from pipelines.ontology.interchange import load_interchange
-from tests.unit.pipelines.ontology.builders import CATEGORIES, KEYS, VALUES, small, write_interchange, write_lines
+from tests.unit.pipelines.ontology.builders import (
+    CATEGORIES,
+    KEYS,
+    VALUES,
+    small,
+    write_interchange,
+    write_lines,
+)
 
 
 def upsert(kind, **fields):
@@ -49,7 +56,9 @@ def test_new_elements_of_every_kind_come_in(tmp_path, base):
         upsert("category", category_id="green", name="Green tea", parent_id="leafy"),
         upsert("category", category_id="leafy", name="Leafy", parent_id="tea"),
         upsert("key", category_id="green", key_id="origin", name="Origin", value_kind="enumerated"),
-        upsert("value", category_id="green", key_id="origin", value_id="o1", text="Hangzhou", synonyms=["杭州"]),
+        upsert(
+            "value", category_id="green", key_id="origin", value_id="o1", text="Hangzhou", synonyms=["杭州"]
+        ),
         upsert("tag", tag_id="gift", name="Gift", category_ids=["green"]),
     )
     assert found.path("green") == ("Drinks", "Tea", "Leafy", "Green tea")

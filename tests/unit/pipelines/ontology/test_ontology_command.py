@@ -71,14 +71,25 @@ def test_import_apply_show_and_diff(aiic, tmp_path):
     assert (code, json.loads(out)["unchanged"]) == (0, True)
     changes = write_lines(
         tmp_path / "changes.jsonl",
-        [{"op": "upsert", "kind": "value", "category_id": "*", "key_id": "form", "value_id": "f3", "text": "[powder]"}],
+        [
+            {
+                "op": "upsert",
+                "kind": "value",
+                "category_id": "*",
+                "key_id": "form",
+                "value_id": "f3",
+                "text": "[powder]",
+            }
+        ],
     )
     assert aiic("apply", changes)[0] == 0
     code, out, _ = aiic("versions", "--json")
     versions = json.loads(out)["versions"]
     assert [one["number"] for one in versions] == [1, 2]
     assert versions[1]["source"]["kind"] == "changes"
-    assert list(versions[0]["source"]["files"]) == [f"{n}.jsonl" for n in ("categories", "keys", "values", "tags")]
+    assert list(versions[0]["source"]["files"]) == [
+        f"{n}.jsonl" for n in ("categories", "keys", "values", "tags")
+    ]
     code, out, _ = aiic("diff", "1")
     assert "+ value '[powder]': form of coffee and 1 more categories" in out
     assert json.loads(aiic("diff", "1", "2", "--json")[1])["counts"]["entries"]["added"] == 2

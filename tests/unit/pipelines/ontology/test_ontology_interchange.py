@@ -14,7 +14,15 @@ from pipelines.ontology.errors import OntologyRefused
 from pipelines.ontology.faults import MAX_FAULTS
 from pipelines.ontology.interchange import load_interchange
 from pipelines.ontology.snapshot import Counts, Value
-from tests.unit.pipelines.ontology.builders import CATEGORIES, KEYS, TAGS, VALUES, small, write_interchange, write_lines
+from tests.unit.pipelines.ontology.builders import (
+    CATEGORIES,
+    KEYS,
+    TAGS,
+    VALUES,
+    small,
+    write_interchange,
+    write_lines,
+)
 
 
 def faults_of(folder) -> list[tuple[str, int, str]]:
@@ -162,7 +170,9 @@ def test_bad_parquet_is_refused_with_its_row(tmp_path):
     pq.write_table(pa.Table.from_pylist(rows), folder / "values.parquet")
     assert faults_of(folder) == [("values.parquet", line, "out_of_range") for line in (2, 3, 4, 5)]
     broken = pa.array([b"tea", b"\xff\xff"], pa.binary()).view(pa.string())
-    table = pa.table({"category_id": broken, "key_id": ["form"] * 2, "value_id": ["a", "b"], "text": ["a", "b"]})
+    table = pa.table(
+        {"category_id": broken, "key_id": ["form"] * 2, "value_id": ["a", "b"], "text": ["a", "b"]}
+    )
     pq.write_table(table, folder / "values.parquet")
     assert faults_of(folder) == [("values.parquet", 2, "bad_utf8")]
     (folder / "values.parquet").write_bytes(b"PAR1 and nothing else")
@@ -176,7 +186,9 @@ def forests(draw):
     rows = []
     for n in range(count):
         parent = draw(st.one_of(st.none(), st.integers(0, n - 1))) if n else None
-        rows.append({"category_id": f"c{n}", "name": f"C {n}", "parent_id": None if parent is None else f"c{parent}"})
+        rows.append(
+            {"category_id": f"c{n}", "name": f"C {n}", "parent_id": None if parent is None else f"c{parent}"}
+        )
     return draw(st.permutations(rows))
 
 

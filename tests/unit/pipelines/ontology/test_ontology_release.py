@@ -53,7 +53,8 @@ def release(store, encoder, version=None, out=None, backend=None, progress=None)
 
 def wide(tmp_path: Path, count: int) -> OntologyStore:
     values = [
-        {"category_id": "tea", "key_id": "form", "value_id": f"v{n}", "text": f"text {n}"} for n in range(count)
+        {"category_id": "tea", "key_id": "form", "value_id": f"v{n}", "text": f"text {n}"}
+        for n in range(count)
     ]
     store = OntologyStore(tmp_path / "w", "wide")
     store.commit(load_interchange(write_interchange(tmp_path / "wide", values=values)), SOURCE, 1)
@@ -143,7 +144,9 @@ def test_a_large_set_gets_an_approximate_index_that_is_built_once(tmp_path):
     assert recall >= 0.97
     built = list((tmp_path / "w" / "vectors").rglob("index-*.bin"))
     before = [path.stat().st_mtime_ns for path in built]
-    tea = write_lines(tmp_path / "c.jsonl", [{"op": "upsert", "kind": "category", "category_id": "tea", "name": "T"}])
+    tea = write_lines(
+        tmp_path / "c.jsonl", [{"op": "upsert", "kind": "category", "category_id": "tea", "name": "T"}]
+    )
     store.change(lambda base: apply_changes(tea, base), SOURCE, 2)
     again = release(store, HashEncoder(), backend=backend)
     assert again.manifest.indexes == found.manifest.indexes
@@ -154,7 +157,14 @@ def test_a_large_set_gets_an_approximate_index_that_is_built_once(tmp_path):
 def test_a_change_encodes_only_its_new_texts(store, tmp_path):
     first = release(store, HashEncoder())
     rows = [
-        {"op": "upsert", "kind": "value", "category_id": "*", "key_id": "form", "value_id": "f3", "text": "powder"},
+        {
+            "op": "upsert",
+            "kind": "value",
+            "category_id": "*",
+            "key_id": "form",
+            "value_id": "f3",
+            "text": "powder",
+        },
         {"op": "retire", "kind": "value", "category_id": "tea", "key_id": "form", "value_id": "f1"},
     ]
     store.change(lambda base: apply_changes(write_lines(tmp_path / "c.jsonl", rows), base), SOURCE, 2)
@@ -163,7 +173,10 @@ def test_a_change_encodes_only_its_new_texts(store, tmp_path):
     assert encoder.asked == [PROBE, "Form: powder"]
     query = np.stack([vector_of("Form: powder")])
     assert second.search(set_id(second), query, 1)[1].tolist() == [[1]]
-    assert [value.text for value in second.snapshot.values_of(second.snapshot.keys["tea"][0])] == ["bag", "powder"]
+    assert [value.text for value in second.snapshot.values_of(second.snapshot.keys["tea"][0])] == [
+        "bag",
+        "powder",
+    ]
     assert open_release(first.folder).search(set_id(first), query, 1)[0][0, 0] < 0.9
     assert (first.version, second.version) == tuple(one.version for one in store.versions())
 

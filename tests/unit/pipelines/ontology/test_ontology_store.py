@@ -34,7 +34,9 @@ def renamed(snapshot: Snapshot, category_id: str, name: str) -> Snapshot:
 
 
 def files_of(folder: Path) -> dict[str, int]:
-    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()
+    }
 
 
 def test_what_is_committed_is_read_again(tmp_path):
@@ -148,7 +150,9 @@ for number in range(count):
 
 def writer(tmp_path: Path, who: str, count: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", WRITER, str(tmp_path / "w"), str(tmp_path / "in"), who, str(count)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(Path.cwd())}
+    )
 
 
 def test_two_imports_at_once_both_arrive_in_one_line_of_versions(tmp_path):
@@ -229,4 +233,7 @@ def test_any_snapshot_survives_the_way_to_disk_and_back(tmp_path_factory, snapsh
     made = store.commit(snapshot, SOURCE, 1)
     assert unversioned(store.read()) == snapshot
     assert store.commit(store.read(), SOURCE, 2) == made
-    assert json.loads((store.folder / "versions/000001/manifest.json").read_text("utf-8"))["digest"] == made.digest
+    assert (
+        json.loads((store.folder / "versions/000001/manifest.json").read_text("utf-8"))["digest"]
+        == made.digest
+    )

@@ -22,7 +22,13 @@ def print_versions(console: Console, versions: Iterable[Version]) -> None:
     table = _table("version", "created", "from", "categories", "keys", "values", "entries", "tags")
     for one in versions:
         created = datetime.fromtimestamp(one.created_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-        counts = (one.counts.categories, one.counts.keys, one.counts.values, one.counts.entries, one.counts.tags)
+        counts = (
+            one.counts.categories,
+            one.counts.keys,
+            one.counts.values,
+            one.counts.entries,
+            one.counts.tags,
+        )
         table.add_row(one.version, created, one.source.kind, *(f"{count:,}" for count in counts))
     console.print(table)
 
@@ -32,12 +38,14 @@ def print_overview(console: Console, version: Version, snapshot: Snapshot) -> No
     print_versions(console, [version])
     roots = [found for found in snapshot.categories.values() if found.parent_id is None]
     children: dict[str, int] = {}
-    for found in snapshot.categories:
-        root = list(snapshot.ancestors(found))[-1]
-        children[root] = children.get(root, 0) + 1
+    for category_id in snapshot.categories:
+        *_, top = snapshot.ancestors(category_id)
+        children[top] = children.get(top, 0) + 1
     table = _table("root category", "id", "categories below", "status")
     for root in sorted(roots, key=lambda one: -children[one.category_id])[:SHOWN]:
-        table.add_row(escape(root.name), escape(root.category_id), f"{children[root.category_id] - 1:,}", root.status)
+        table.add_row(
+            escape(root.name), escape(root.category_id), f"{children[root.category_id] - 1:,}", root.status
+        )
     console.print(table)
     if len(roots) > SHOWN:
         console.print(f"... and {len(roots) - SHOWN} more roots")
@@ -87,7 +95,12 @@ def print_diff(console: Console, found: Diff) -> None:
 
 def diff_json(found: Diff) -> dict[str, Any]:
     """A difference as a JSON object: counts, and every line."""
-    return {"before": found.before, "after": found.after, "counts": found.counts(), "lines": list(_diff_lines(found))}
+    return {
+        "before": found.before,
+        "after": found.after,
+        "counts": found.counts(),
+        "lines": list(_diff_lines(found)),
+    }
 
 
 def _diff_lines(found: Diff) -> Iterable[str]:
@@ -101,7 +114,9 @@ def _diff_lines(found: Diff) -> Iterable[str]:
         where = f"{key_id} of {category_id}{more}"
         yield from (f"+ value {value.text!r}: {where}" for value in change.values.added)
         yield from (f"- value {value.text!r}: {where}" for value in change.values.removed)
-        yield from (f"~ value {new.text!r}: {_fields(old, new)}: {where}" for old, new in change.values.changed)
+        yield from (
+            f"~ value {new.text!r}: {_fields(old, new)}: {where}" for old, new in change.values.changed
+        )
 
 
 def _name(element: Any) -> str:
@@ -122,5 +137,6 @@ def _table(*columns: str) -> Table:
 
 
 NUMBERS = {
-    "categories", "keys", "values", "entries", "tags", "seen", "added", "removed", "changed", "categories below",
-}  # fmt: skip
+    *("categories", "keys", "values", "entries", "tags", "seen"),
+    *("added", "removed", "changed", "categories below"),
+}

@@ -1,0 +1,1 @@
+"""What `aiic ontology` does: write versions and releases, look at them."""
