@@ -12,6 +12,8 @@ from pathlib import Path
 
 from py4j.protocol import Py4JError
 
+from infra.spark import JarsMissing
+from infra.table_lock import TableLocked
 from jobs.batch.daily_item_knowledge_recognise import RecogniseFailed
 from jobs.batch.daily_item_knowledge_steps import STEPS, Context
 from jobs.recogniser import default_config
@@ -30,7 +32,7 @@ from schemas.inference import InferenceError
 
 ERRORS = (
     IntakeError, PlanError, OntologyError, InferenceError, RankerDamaged, WrongModel, GenerationError, RecogniseFailed,
-    SchemaMismatch, OSError, ValueError,
+    SchemaMismatch, TableLocked, JarsMissing, OSError, ValueError,
 )  # fmt: skip
 LAST_ERROR = "last_error.json"
 

@@ -13,15 +13,15 @@ from pyspark.sql import SparkSession
 
 from infra.spark import spark_session
 from jobs.batch import daily_item_knowledge_plan as planning
-from jobs.batch.daily_item_knowledge_merge import merge_results
+from jobs.batch.daily_item_knowledge_merge import merge_results, take_over_items, unmerged_results
 from jobs.batch.daily_item_knowledge_recognise import recognise_plan
-from jobs.batch.merge import merge_items
 from jobs.recogniser import open_recogniser
 from pipelines.apps.run_report import render_run_report
 from pipelines.library.recogniser import RecogniserConfig
 from pipelines.ontology.release import open_release
 from pipelines.tunnel.daily_item_knowledge import DailyConfig, day_start_ms, inputs_of, run_id_of
 from pipelines.tunnel.generation import generation_of
+from pipelines.tunnel.merge import items_table, knowledge_table
 from pipelines.tunnel.plan import PlanInputs, plan_id_of
 from pipelines.tunnel.plan_folder import (
     Plan,
@@ -84,7 +84,7 @@ def plan(context: Context) -> None:
         return
     planning.keep_intake(intake, folder)
     intake_s = time.monotonic() - started
-    merge_items(context.spark, [str(folder.listings)], str(config.items_table))
+    take_over_items(context.spark, folder, items_table(config.warehouse))
     items_s = time.monotonic() - started - intake_s
     entries = planning.write_shards(context.spark, folder, folder.root.name, config.rows_per_shard)
     seconds = {"intake": intake_s, "items": items_s, "plan": time.monotonic() - started - intake_s - items_s}
@@ -113,14 +113,17 @@ def merge(context: Context) -> None:
         raise PlanError(
             f"{len(left)} of {len(entries)} shards are not recognised; run the `recognise` step first"
         )
-    table = context.config.knowledge_table
-    if folder.step("merge").exists() and table.exists():
-        _say("merge: this plan was merged before, nothing to do")
+    table = knowledge_table(context.config.warehouse)
+    results = unmerged_results(folder, entries, table)
+    if not results:
+        _say("merge: the table holds all results of this plan, nothing to do")
         return
     started = time.monotonic()
-    counts = merge_results(context.spark, folder, entries, str(table))
+    counts = merge_results(context.spark, results, table)
     add_to_step(folder, "merge", {"merge": time.monotonic() - started}, counts, _now_ms())
-    _say(f"merge: {counts}")
+    _say(
+        f"merge: {counts['rows_merged']:,} rows written, {counts['rows_changed']:,} of them say something new"
+    )
 
 
 def report(context: Context) -> None:

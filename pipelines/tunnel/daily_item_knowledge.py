@@ -33,16 +33,6 @@ class DailyConfig:
         """The counter that all plans of the warehouse share."""
         return self.warehouse / "generations.json"
 
-    @property
-    def items_table(self) -> Path:
-        """The newest state of every item."""
-        return self.warehouse / "items"
-
-    @property
-    def knowledge_table(self) -> Path:
-        """item_knowledge."""
-        return self.warehouse / "item_knowledge"
-
 
 def day_start_ms(day: str) -> int:
     """The first moment of a day, UTC: the event time of listings that state none, the same in every run of the day.

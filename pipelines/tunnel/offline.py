@@ -17,10 +17,9 @@ from pipelines.tunnel.plan_folder import Plan, PlanFolder, read_items, write_jso
 from schemas.derive import record_to_arrow, to_mapping
 from schemas.knowledge import NOT_STATED, KnowledgeRow, Provenance
 from schemas.shard import ShardEntry, ShardItem
-from udfs.version import version_of, with_digest
+from udfs.version import ITEM_ATTR, version_of, with_digest
 
 TIER = "offline"
-ITEM_ATTR = "_item"
 
 
 @dataclass(frozen=True, slots=True)
