@@ -25,4 +25,6 @@ class Item(Listing):
     """Row of `items` v1: a listing as it entered. Key: item_id. The greatest (event_ms, digest) wins."""
 
     event_ms: int = field(default=0, metadata={"minimum": 0, "doc": "time of this state, Unix ms, UTC"})
-    digest: str = field(default="", metadata={"doc": "digest of the state's content; breaks ties of event_ms"})
+    digest: str = field(
+        default="", metadata={"doc": "digest of the state's content; breaks ties of event_ms"}
+    )
