@@ -51,7 +51,8 @@ class _Texts:
 
 def release_folder(store: OntologyStore, version: str, encoder_id: str) -> Path:
     """Where the release of a version for an encoder lies by default."""
-    return store.folder / "releases" / f"{version}--{vector_folder(store.warehouse, encoder_id).name}"
+    encoder = vector_folder(store.warehouse, encoder_id).name
+    return store.folder / "releases" / f"{version}--{encoder}-t{TEXT_FORM}"
 
 
 async def make_release(

@@ -189,6 +189,24 @@ def test_a_killed_import_leaves_whole_versions_only(tmp_path, seed):
     assert not list(store.folder.rglob(f"{PARTIAL}*"))
 
 
+def test_a_full_disk_leaves_the_store_as_it_was(tmp_path):
+    many = [
+        {"category_id": f"c{n}", "name": f"C {n}", "description": os.urandom(40).hex()} for n in range(3_000)
+    ]
+    write_interchange(tmp_path / "in", [*CATEGORIES, *many])
+    store = OntologyStore(tmp_path / "w", "drinks")
+    first = store.commit(small(tmp_path / "small"), SOURCE, 1)
+    # A limit on file size fails a write in its middle, as a full disk does.
+    full = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n{WRITER}"
+    command = [sys.executable, "-c", full, str(tmp_path / "w"), str(tmp_path / "in"), "f", "1"]
+    ended = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
+    assert ended.returncode == 1
+    assert b"File too large" in ended.stderr
+    assert store.versions() == [first]
+    assert unversioned(store.read()) == small(tmp_path / "small")
+    assert not list(store.folder.rglob(f"{PARTIAL}*"))
+
+
 TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=12)
 LISTS = st.lists(TEXTS, max_size=2).map(tuple)
 STATUS = st.sampled_from(("active", "candidate", "retired"))
