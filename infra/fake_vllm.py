@@ -70,6 +70,7 @@ class FakeVllm:
 
     async def _models(self, _: web.Request) -> web.Response:
         entries = [{"id": name, "root": f"/models/fake-{name}"} for name in ("encoder", "discriminator")]
+        entries.append({"id": "fake-base+0123", "root": "/models/fake-discriminator"})
         return web.json_response({"object": "list", "data": entries})
 
     async def _embeddings(self, request: web.Request) -> web.StreamResponse:

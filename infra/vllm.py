@@ -41,8 +41,9 @@ class _Client:
         self.model = model
 
     async def model_id(self) -> str:
-        """Which model the server has under this name: the name of its root directory, else the served name.
+        """Which model the server has under this name: its longest other name, else the name of its root directory.
 
+        Our stack serves a model under its role and under its own name, which changes with its adapter.
         Errors: RequestRefused when the server does not serve this name; BadReply, ServerUnavailable.
         """
         reply = await self._server.get("/models")
@@ -53,8 +54,9 @@ class _Client:
             raise RequestRefused(
                 f"server serves {sorted(served)}, not {self.model}: start it under that name"
             )
-        root = str(served[self.model].get("root") or "").rstrip("/")
-        return root.rsplit("/", 1)[-1] or self.model
+        root = str(served[self.model].get("root") or "")
+        others = [name for name, entry in served.items() if name != self.model and entry.get("root") == root]
+        return max(others, key=len, default=root.rstrip("/").rsplit("/", 1)[-1] or self.model)
 
     async def close(self) -> None:
         """Close the connections."""

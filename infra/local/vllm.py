@@ -71,7 +71,6 @@ def _argv(name: str, section: VllmSection, host: str) -> tuple[str, ...]:
     """The command line; there is no `vllm` command in the CPU distribution."""
     options = {
         "model": str(section.model_dir),
-        "served-model-name": name,
         "host": host,
         "port": str(section.port),
         "runner": section.runner,
@@ -87,6 +86,8 @@ def _argv(name: str, section: VllmSection, host: str) -> tuple[str, ...]:
     if not section.compiled or not any(map(shutil.which, CXX_COMPILERS)):
         flags.append("--enforce-eager")
     words = [word for key, value in options.items() for word in (f"--{key}", value)]
+    # The second name tells clients which weights they talk to: it changes with the adapter.
+    words += ["--served-model-name", name, model_name(section.model_dir)]
     return (str(ROOT / INFERENCE_PYTHON), "-m", "vllm.entrypoints.openai.api_server", *words, *flags)
 
 
@@ -102,6 +103,9 @@ def _environment(section: VllmSection) -> dict[str, str]:
         # Two servers and Spark share the cores: pinned threads would wait for each other's core, so let them move.
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
         "OMP_NUM_THREADS": str(section.threads),
+        # Threads that wait for each other must sleep: spinning took 5 times the CPU on a busy machine (0.93 against
+        # 0.19 CPU seconds a request, 0.7 against 2.5 requests/s at a load of 12 and more on 2 cores).
+        "OMP_WAIT_POLICY": "passive",
         # The ahead-of-time form compiles again at every start; this kept cache is used by the other form.
         "VLLM_USE_AOT_COMPILE": "0",
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),

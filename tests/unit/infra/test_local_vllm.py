@@ -54,12 +54,13 @@ def test_the_discriminators_command(config: LocalConfig, monkeypatch: pytest.Mon
     assert argv[1:] == (
         *("-m", "vllm.entrypoints.openai.api_server"),
         *("--model", str(config.discriminator.model_dir)),
-        *("--served-model-name", "discriminator"),
         *("--host", "127.0.0.1", "--port", "18100"),
         *("--runner", "generate", "--dtype", "bfloat16", "--max-model-len", "2048"),
         *("--block-size", "32"),
         *("--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}'),
+        *("--served-model-name", "discriminator", vllm.model_name(config.discriminator.model_dir)),
         *("--no-enable-log-requests", "--disable-uvicorn-access-log", "--enable-prefix-caching"),
+        "--enable-prompt-tokens-details",
     )
 
 

@@ -132,12 +132,15 @@ def test_no_more_requests_are_open_than_allowed() -> None:
     assert 2 <= fake.most_in_flight <= 3
 
 
-def test_model_id_is_the_name_of_the_served_directory() -> None:
+@pytest.mark.parametrize(
+    ("client", "name"), [(EncoderClient, "fake-encoder"), (CompletionClient, "fake-base+0123")]
+)
+def test_model_id_is_the_models_own_name_else_its_directorys(client: type[Any], name: str) -> None:
     async def work(url: str) -> str:
-        async with EncoderClient(url, **QUICK) as client:
-            return await client.model_id()
+        async with client(url, **QUICK) as opened:
+            return str(await opened.model_id())
 
-    assert against(FakeVllm(), work) == "fake-encoder"
+    assert against(FakeVllm(), work) == name
 
 
 def test_a_model_that_is_not_served_is_refused() -> None:

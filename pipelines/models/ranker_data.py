@@ -1,0 +1,110 @@
+"""Training rows of the ranker: candidates of labelled items, each seen as if the ontology had never seen the item."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from pipelines.library.keys import CategoryViews
+from pipelines.library.pairs import Floats, item_pairs, similar_values
+from pipelines.library.ranker import PairInput, hasher
+from pipelines.ontology.release import Release
+from schemas.listing import Listing
+from udfs.document import document
+from udfs.text import fold
+
+Gold = Mapping[str, Mapping[str, Sequence[str]]]
+HASH_ITEMS = 40
+
+
+@dataclass(slots=True)
+class RankerRows:
+    """Labelled pairs and their hashed tokens (a row a candidate); `gold[n]`: pair n's true values, folded."""
+
+    pairs: list[PairInput]
+    gold: list[frozenset[str]]
+    items: list[str]
+    keys: list[str]
+    tokens: sp.csr_matrix
+
+    def labels(self) -> npt.NDArray[np.bool_]:
+        """Whether each candidate is true."""
+        return np.array(
+            [
+                c.folded in gold
+                for pair, gold in zip(self.pairs, self.gold, strict=True)
+                for c in pair.candidates
+            ]
+        )
+
+    def owners(self) -> npt.NDArray[np.int64]:
+        """The pair of each candidate."""
+        return np.repeat(np.arange(len(self.pairs)), [len(pair.candidates) for pair in self.pairs])
+
+
+def ranker_rows(
+    release: Release,
+    listings: Sequence[Listing],
+    gold: Gold,
+    vectors: Floats,
+    leave_one_out: bool,
+    report: Callable[[int], None] = lambda _done: None,
+) -> RankerRows:
+    """Rows of every labelled pair.
+
+    `leave_one_out`: take what an item itself brought to the ontology's values and frequencies out of it, so that
+    a value that only it has is unknown, as it would be for a new item.
+    Shapes: N listings, vectors (N, d).
+    """
+    views = CategoryViews(release.snapshot)
+    found = RankerRows([], [], [], [], sp.csr_matrix((0, 0)))
+    blocks: list[sp.csr_matrix] = []
+    waiting: list[PairInput] = []
+    for number, (listing, vector) in enumerate(zip(listings, vectors, strict=True)):
+        labels = gold.get(listing.item_id, {})
+        category = views.of(str(listing.category_id))
+        true = [frozenset(fold(value) for value in labels.get(view.key.key_id, ())) for view in category.keys]
+        own = [Counter(values) for values in true] if leave_one_out else None
+        similar = similar_values(release, category, vector, 10)
+        made = item_pairs(number, listing, document(listing), category, similar, own)
+        for view, pair, values in zip(category.keys, made.pairs, true, strict=True):
+            if view.key.key_id in labels:
+                found.pairs.append(pair)
+                found.gold.append(values)
+                found.items.append(listing.item_id)
+                found.keys.append(view.key.key_id)
+                waiting.append(pair)
+        if number % HASH_ITEMS == HASH_ITEMS - 1 or number == len(listings) - 1:
+            blocks.append(_hashed(waiting))
+            waiting = []
+        report(number + 1)
+    found.tokens = sp.vstack(blocks, format="csr")
+    return found
+
+
+def _hashed(pairs: Sequence[PairInput]) -> sp.csr_matrix:
+    """Hash the tokens of some pairs and forget the strings, which would not fit memory for a whole set."""
+    block = hasher().transform([tokens for pair in pairs for tokens in pair.tokens]).astype(np.float32)
+    for pair in pairs:
+        pair.tokens = ()
+    return block
+
+
+def joined(parts: Sequence[RankerRows]) -> RankerRows:
+    """Several sets' rows as one; item numbers are made distinct."""
+    whole = RankerRows([], [], [], [], sp.vstack([part.tokens for part in parts], format="csr"))
+    offset = 0
+    for part in parts:
+        for pair in part.pairs:
+            pair.item += offset
+        offset += 1 + max((pair.item for pair in part.pairs), default=offset) - offset
+        whole.pairs += part.pairs
+        whole.gold += part.gold
+        whole.items += part.items
+        whole.keys += part.keys
+    return whole

@@ -1,0 +1,95 @@
+"""Fits the ranker: a linear stage over hashed tokens, then a boosted stage over its out-of-fold opinion."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression
+
+from pipelines.library.ranker import Floats, dense_rows, rivalry
+from pipelines.models.ranker_data import RankerRows
+
+FOLDS = 4
+C = 3.0
+ROUNDS = 250
+BOOST = {
+    "objective": "binary",
+    "learning_rate": 0.05,
+    "num_leaves": 31,
+    "min_data_in_leaf": 40,
+    "feature_fraction": 0.7,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "verbose": -1,
+    "seed": 1,
+    "deterministic": True,
+}
+THRESHOLDS = tuple(np.arange(0.1, 0.9, 0.02).round(2).tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A fitted ranker, with its out-of-fold probabilities on the training candidates."""
+
+    weights: Floats
+    bias: float
+    boosted: lightgbm.Booster
+    out_of_fold: Floats
+    threshold: float
+    f1: float
+
+
+def fit_ranker(rows: RankerRows, threads: int = 1, say: Callable[[str], None] = print) -> Fitted:
+    """Fit both stages. All candidates of an item are in one fold. Errors: ValueError for too few items."""
+    labels, owners = rows.labels(), rows.owners()
+    folds = np.array([zlib.crc32(item.encode()) % FOLDS for item in rows.items])[owners]
+    if len(set(folds.tolist())) < FOLDS:
+        raise ValueError(f"{len(set(rows.items))} labelled items are too few to train a ranker")
+    linear = np.zeros(len(labels))
+    for fold in range(FOLDS):
+        held = folds == fold
+        linear[held] = _linear(rows.tokens[~held], labels[~held]).decision_function(rows.tokens[held])
+        say(f"linear stage, fold {fold + 1} of {FOLDS}")
+    model = _linear(rows.tokens, labels)
+    numbers = np.hstack([dense_rows(rows.pairs), rivalry(rows.pairs, linear)])
+    found = np.zeros(len(labels), np.float32)
+    for fold in range(FOLDS):
+        held = folds == fold
+        found[held] = _boosted(numbers[~held], labels[~held], threads).predict(numbers[held])
+        say(f"boosted stage, fold {fold + 1} of {FOLDS}")
+    threshold, f1 = best_threshold(rows, found)
+    return Fitted(
+        np.asarray(model.coef_[0], np.float32),
+        float(model.intercept_[0]),
+        _boosted(numbers, labels, threads),
+        found,
+        threshold,
+        f1,
+    )
+
+
+def _linear(tokens: sp.csr_matrix, labels: npt.NDArray[np.bool_]) -> LogisticRegression:
+    return LogisticRegression(C=C, solver="liblinear", tol=1e-2, max_iter=60).fit(tokens, labels)
+
+
+def _boosted(numbers: Floats, labels: npt.NDArray[np.bool_], threads: int) -> lightgbm.Booster:
+    return lightgbm.train(BOOST | {"num_threads": threads}, lightgbm.Dataset(numbers, labels), ROUNDS)
+
+
+def best_threshold(rows: RankerRows, probabilities: Floats) -> tuple[float, float]:
+    """The threshold of the best micro F1 over all labelled pairs, and that F1."""
+    total = sum(len(gold) for gold in rows.gold)
+    labels = rows.labels()
+    scored = []
+    for threshold in THRESHOLDS:
+        stated = probabilities >= threshold
+        scored.append((2 * float((stated & labels).sum()) / max(1, int(stated.sum()) + total), threshold))
+    f1, threshold = max(scored)
+    return threshold, f1
