@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from rich.console import Console
 
 from infra.airflow import AirflowHome, prepare_airflow
@@ -25,6 +27,7 @@ from jobs.run_summary_print import print_run
 from pipelines.tunnel.plan_folder import PlanFolder, day_folder, write_whole
 from pipelines.tunnel.sample import sample_listings
 from schemas.derive import parse_record, to_mapping
+from schemas.knowledge import STATED
 from schemas.listing import Listing
 
 CATALOG = ROOT / "infra/demo/catalog"
@@ -111,9 +114,24 @@ def _title(text: str) -> None:
     Console().print(f"\n[bold]{text}[/bold]", highlight=False)
 
 
+def examples(folder: PlanFolder, hostile: Collection[str], count: int = EXAMPLES) -> list[str]:
+    """Items worth showing: of different categories those with the most values, and last one that is hostile."""
+    stated: Counter[tuple[str, str]] = Counter()
+    for path in sorted((folder.root / "results").glob("*.parquet")):
+        rows = pq.read_table(path, columns=["item_id", "category_id", "status"]).to_pylist()
+        stated.update((row["category_id"], row["item_id"]) for row in rows if row["status"] == STATED)
+    best: dict[str, str] = {}
+    for (category_id, item_id), _ in sorted(stated.items(), key=lambda found: (-found[1], found[0])):
+        if item_id not in hostile:
+            best.setdefault(category_id, item_id)
+    last = [item_id for _, item_id in sorted(stated) if item_id in hostile][:1]
+    return [*list(best.values())[: count - len(last)], *last]
+
+
 def _show_examples(folder: PlanFolder) -> None:
-    """Three items of three categories, the ones with the most values, as `aiic item` shows them."""
-    for item_id in _examples(folder):
+    """Three items, as `aiic item` shows them."""
+    for item_id in examples(folder, _hostile()):
+        print(flush=True)
         subprocess.run([str(ROOT / "aiic"), "item", item_id], check=False)
 
 

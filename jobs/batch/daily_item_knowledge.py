@@ -12,28 +12,13 @@ from pathlib import Path
 
 from py4j.protocol import Py4JError
 
-from infra.spark import JarsMissing
-from infra.table_lock import TableLocked
-from jobs.batch.daily_item_knowledge_recognise import RecogniseFailed
 from jobs.batch.daily_item_knowledge_steps import STEPS, Context
-from jobs.recogniser import default_config
-from jobs.released import find_release
-from pipelines.library.ranker import RankerDamaged
-from pipelines.ontology.errors import OntologyError
+from jobs.batch.expected_errors import expected_errors
 from pipelines.ontology.store import default_warehouse
 from pipelines.tunnel.daily_item_knowledge import DailyConfig, day_start_ms
-from pipelines.tunnel.generation import GenerationError
-from pipelines.tunnel.intake_read import IntakeError
-from pipelines.tunnel.offline import WrongModel
 from pipelines.tunnel.plan import ROWS_PER_SHARD
-from pipelines.tunnel.plan_folder import PlanError, day_folder, write_json
-from schemas.derive import SchemaMismatch
-from schemas.inference import InferenceError
+from pipelines.tunnel.plan_folder import day_folder, write_json
 
-ERRORS = (
-    IntakeError, PlanError, OntologyError, InferenceError, RankerDamaged, WrongModel, GenerationError, RecogniseFailed,
-    SchemaMismatch, TableLocked, JarsMissing, OSError, ValueError,
-)  # fmt: skip
 LAST_ERROR = "last_error.json"
 
 
@@ -63,16 +48,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         limit=args.limit,
         rows_per_shard=args.rows_per_shard,
     )
-    context = Context(
-        config, lambda: default_config(find_release(config.warehouse, args.ontology), args.discriminator)
-    )
+    context = Context(config, args.ontology, args.discriminator)
     step = args.step
     try:
         day_start_ms(config.day)
         for step in STEPS if args.step == "all" else (args.step,):
             STEPS[step](context)
         return 0
-    except ERRORS as error:
+    except expected_errors() as error:
         return _failed(config, step, str(error) or type(error).__name__)
     except Py4JError as error:
         return _failed(config, step, f"Spark gave up; its reason is in the log above. {str(error)[:300]}")

@@ -89,7 +89,7 @@ def write_shards(
     """Write all shards of a plan in parallel, each by the task that cut it; returns their manifest."""
     items = spark.read.schema(StructType.fromJson(spark_schema(ShardItem))).parquet(str(folder.listings))
 
-    def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def write(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
         entries = []
         for shard in cut_shards(_items(batches), rows_per_shard):
             entry = entry_of(shard, plan_id)

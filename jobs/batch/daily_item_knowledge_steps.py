@@ -8,6 +8,7 @@ import platform
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -15,7 +16,7 @@ from infra.spark import spark_session
 from jobs.batch import daily_item_knowledge_plan as planning
 from jobs.batch.daily_item_knowledge_merge import merge_results, take_over_items, unmerged_results
 from jobs.batch.daily_item_knowledge_recognise import recognise_plan
-from jobs.recogniser import open_recogniser
+from jobs.released import find_release
 from pipelines.apps.run_report import render_run_report
 from pipelines.library.recogniser import RecogniserConfig
 from pipelines.ontology.release import open_release
@@ -44,15 +45,23 @@ from schemas.shard import ShardEntry
 class Context:
     """What steps share: settings, and a Spark session and a recogniser's settings, made when first needed."""
 
-    def __init__(self, config: DailyConfig, recogniser: Callable[[], RecogniserConfig]) -> None:
+    def __init__(self, config: DailyConfig, ontology: str, discriminator: str) -> None:
         self.config = config
-        self._recogniser = recogniser
+        self._ontology = ontology
+        self._discriminator = discriminator
         self._spark: SparkSession | None = None
+
+    @cached_property
+    def release(self) -> Path:
+        """Folder of the ontology's release."""
+        return find_release(self.config.warehouse, self._ontology)
 
     @cached_property
     def recogniser(self) -> RecogniserConfig:
         """Settings of the recogniser."""
-        return self._recogniser()
+        from jobs.recogniser import default_config  # a second to load
+
+        return default_config(self.release, self._discriminator)
 
     @property
     def spark(self) -> SparkSession:
@@ -129,7 +138,7 @@ def merge(context: Context) -> None:
 def report(context: Context) -> None:
     """Write report.json and report.html into the plan's folder."""
     folder, found, entries = _current(context)
-    categories = open_release(context.recogniser.release_dir).snapshot.categories
+    categories = open_release(context.release).snapshot.categories
     names = {category_id: category.name for category_id, category in categories.items()}
     summary = summarise(folder, found, entries, names, _machine())
     write_json(folder.root / "report.json", to_mapping(summary))
@@ -152,6 +161,7 @@ def _current(context: Context) -> tuple[PlanFolder, Plan, list[ShardEntry]]:
 
 def _inputs(context: Context, listings_digest: str) -> PlanInputs:
     """What the plan depends on; models and ontology are asked of a recogniser, which checks that they fit."""
+    from jobs.recogniser import open_recogniser
 
     async def ask() -> PlanInputs:
         opened = open_recogniser(context.recogniser)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from jobs.recogniser import open_recogniser
+from jobs.batch.expected_errors import broken_systems
 from pipelines.library.recogniser import Recogniser, RecogniserConfig
-from pipelines.library.ranker import RankerDamaged
-from pipelines.ontology.errors import OntologyError
-from pipelines.tunnel.offline import ShardConfig, WrongModel, recognise_shard, require_same_model
+from pipelines.tunnel.offline import ShardConfig, recognise_shard, require_same_model
 from pipelines.tunnel.plan_folder import Plan, PlanFolder
-from schemas.inference import InferenceError
 from schemas.shard import ShardEntry
 
-BROKEN = (InferenceError, OntologyError, RankerDamaged, WrongModel, OSError)
 DONE, FOUND, FAILED, GIVEN_UP = "done", "found", "failed", "given_up"
 
 
@@ -58,22 +54,22 @@ def work_through(order: WorkOrder, entries: Iterable[ShardEntry]) -> Iterator[Ou
             yield Outcome(entry.shard_id, GIVEN_UP)
             continue
         try:
-            loop, recogniser = _opened(order.recogniser, open_recogniser)
+            loop, recogniser = _opened(order.recogniser)
             require_same_model(order.plan, recogniser)
             work = recognise_shard(order.folder, entry, order.plan, recogniser, order.shard)
             yield Outcome(entry.shard_id, DONE if loop.run_until_complete(work) else FOUND)
-        except BROKEN as error:
+        except broken_systems() as error:
             _tell_others(order.stop_file)
             yield Outcome(entry.shard_id, FAILED, f"{type(error).__name__}: {error}")
 
 
 @cache
-def _opened(
-    config: RecogniserConfig, opener: Callable[[RecogniserConfig], Recogniser]
-) -> tuple[asyncio.AbstractEventLoop, Recogniser]:
+def _opened(config: RecogniserConfig) -> tuple[asyncio.AbstractEventLoop, Recogniser]:
     """The process's recogniser and the loop it lives in: indexes are loaded once, not once a shard."""
+    from jobs.recogniser import open_recogniser  # a second to load, and only workers need it
+
     loop = asyncio.new_event_loop()
-    recogniser = opener(config)
+    recogniser = open_recogniser(config)
     atexit.register(lambda: loop.run_until_complete(recogniser.close()))
     return loop, recogniser
 

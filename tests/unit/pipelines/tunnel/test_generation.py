@@ -34,7 +34,10 @@ def test_rivals_get_different_numbers(tmp_path):
     )
     rivals = [
         subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path / "g.json"), str(n)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", code, str(tmp_path / "g.json"), str(n)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for n in range(8)
     ]

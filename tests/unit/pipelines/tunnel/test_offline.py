@@ -60,7 +60,8 @@ def _answer(listing: Listing) -> Answer:
 
 def items(count: int, **changes: object) -> list[ShardItem]:
     return [
-        ShardItem(replace(Listing(f"i{n}", f"leaf {n}", category_id="tea"), **changes), 1_000 + n) for n in range(count)
+        ShardItem(replace(Listing(f"i{n}", f"leaf {n}", category_id="tea"), **changes), 1_000 + n)
+        for n in range(count)
     ]
 
 
@@ -134,7 +135,9 @@ def test_a_dead_server_leaves_nothing_but_the_shard(shard, tmp_path):
     folder, entry = shard(items(6))
     with pytest.raises(ServerUnavailable):
         run(folder, entry, Echo(fail_at="i3"))
-    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [f"{entry.shard_id}.parquet"]
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
+        f"{entry.shard_id}.parquet"
+    ]
 
 
 def test_a_full_disk_leaves_no_result(shard, monkeypatch):

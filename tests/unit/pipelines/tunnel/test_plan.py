@@ -26,8 +26,12 @@ from schemas.shard import ShardItem
 INPUTS = PlanInputs("2026-11-01", "d" * 32, "v1-abc", "model-1", {"discriminator": "cascade", "top_k": 10})
 
 
-def item(item_id: str, spu_id: str | None = None, category_id: str | None = "tea", event_ms: int = 1) -> ShardItem:
-    return ShardItem(Listing(item_id, f"title of {item_id}", spu_id=spu_id, category_id=category_id), event_ms)
+def item(
+    item_id: str, spu_id: str | None = None, category_id: str | None = "tea", event_ms: int = 1
+) -> ShardItem:
+    return ShardItem(
+        Listing(item_id, f"title of {item_id}", spu_id=spu_id, category_id=category_id), event_ms
+    )
 
 
 def family(spu_id: str, size: int, category_id: str | None = "tea") -> list[ShardItem]:
@@ -86,7 +90,9 @@ def test_any_catalog_is_cut_into_whole_spus_of_one_category(rows, size):
     shards = list(cut_shards(items, size))
     assert [found for shard in shards for found in shard.items] == items
     assert all(1 <= len(shard.items) <= size for shard in shards)
-    assert all((found.listing.category_id or "") == shard.category_id for shard in shards for found in shard.items)
+    assert all(
+        (found.listing.category_id or "") == shard.category_id for shard in shards for found in shard.items
+    )
     assert len({shard_id_of(shard) for shard in shards}) == len(shards)
     homes: dict[tuple[str, str], set[str]] = {}
     for shard in shards:

@@ -25,7 +25,8 @@ from schemas.shard import ShardItem
 DAY = "2026-11-01"
 PLAN = Plan("p1", DAY, "r", "v1", "m", 3, 1, 2, {"empty": 1}, ("a note",))
 ITEM = ShardItem(
-    Listing("x", "茶 🍵", spu_id=None, attributes={"净含量": "250 g"}, image_urls=("u",), price=1.5), 1_790_000_000_000
+    Listing("x", "茶 🍵", spu_id=None, attributes={"净含量": "250 g"}, image_urls=("u",), price=1.5),
+    1_790_000_000_000,
 )
 
 
