@@ -24,10 +24,15 @@ AS_IS, UPPER, STRIP_MARKS, CONVERT, EXPAND, NUMBER, DIGITS, CHOICE = (
 _TARGET = re.compile(r"\b(?:to|into|in)\s+(?:the\s+)?([A-Za-z]+)(?:\s*\(([A-Za-z]+)\))?")
 _ASSUMED = re.compile(r"\bassume[^.]*\bin\s+([A-Za-z]+)", re.I)
 _PLACES = re.compile(r"\b(one|two|three|\d)\s+decimal", re.I)
-_PAIR = re.compile(r"['\"‘“]?([A-Za-z]{1,4})['\"’”]?\s+(?:to|with|by|as|->)\s+['\"‘“]?([A-Za-z][A-Za-z ]{2,30}?)['\"’”]?(?=[,.;]|\s+and\b|$)")
+_PAIR = re.compile(
+    r"['\"‘“]?([A-Za-z]{1,4})['\"’”]?\s+(?:to|with|by|as|->)\s+['\"‘“]?([A-Za-z][A-Za-z ]{2,30}?)['\"’”]?(?=[,.;]|\s+and\b|$)"
+)
 _DIGIT_RANGE = re.compile(r"digits?\s+(\d+)\s*(?:to|-|through)\s*(\d+)", re.I)
-_CODE = re.compile(r"\d{11,14}")
-_WORD_NUMBER = re.compile(r"[A-Za-z]+|[一二两三四五六七八九十](?=[个只件支片包袋盒条双套颗枚])")
+_BAR_CODE = re.compile(r"(?<![\dA-Za-z])\d(?:[ -]?\d){10,13}(?![\dA-Za-z])|\d{11,14}")
+_WORD_NUMBER = re.compile(
+    r"[A-Za-z]+|[一二两三四五六七八九十单双](?=[个只件支片包袋盒条双套颗枚档卡层节杯瓶罐桶核把])"
+)
+_PREFIXED_NUMBER = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{1,3}(\d{1,4})(?![\w.])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,11 @@ def read_rule(name: str, instruction: str) -> Rule:
 
 
 def _expansions(instruction: str) -> dict[str, str]:
-    return {short.lower(): long.strip() for short, long in _PAIR.findall(instruction) if short.lower() != long.lower()}
+    return {
+        short.lower(): long.strip()
+        for short, long in _PAIR.findall(instruction)
+        if short.lower() != long.lower()
+    }
 
 
 def _conversion(instruction: str) -> Rule:
@@ -115,7 +124,10 @@ def extracted(text: str, rule: Rule) -> list[Surface]:
     ['20.3', '20.0']
     """
     if rule.kind == DIGITS:
-        return [Surface(m[0][rule.first - 1 : rule.last], m.start(), m.end()) for m in _CODE.finditer(text)]
+        return [
+            Surface(re.sub(r"\D", "", m[0])[rule.first - 1 : rule.last], m.start(), m.end())
+            for m in _BAR_CODE.finditer(text)
+        ]
     if rule.kind == STRIP_MARKS:
         return _codes(text)
     found = [surface for quantity in quantities(text) for surface in _computed(text, quantity, rule)]
@@ -125,6 +137,7 @@ def extracted(text: str, rule: Rule) -> list[Surface]:
             for m in _WORD_NUMBER.finditer(text)
             if m[0].lower() in WORDS
         ]
+        found += [Surface(str(int(m[1])), m.start(1), m.end(1)) for m in _PREFIXED_NUMBER.finditer(text)]
     return found
 
 
@@ -133,15 +146,35 @@ def _computed(text: str, quantity: Quantity, rule: Rule) -> Iterable[Surface]:
         return _converted(quantity, rule)
     plain = text[quantity.start : quantity.number_end]
     if rule.kind == EXPAND:
-        word = rule.expansions.get(quantity.unit_text.lower().rstrip("s"))
-        long = {name.lower(): name for name in rule.expansions.values()}.get(quantity.unit_text.lower())
-        return [Surface(f"{plain} {word or long}", quantity.start, quantity.end)] if word or long else []
-    if rule.kind == NUMBER:
-        thousands = quantity.unit_text.lower() == "k" or text[quantity.number_end : quantity.number_end + 1] in ("K", "k")
-        value = quantity.value * 1000 if thousands else quantity.value
-        end = quantity.number_end + thousands
-        return [Surface(str(int(value)) if value == int(value) else plain, quantity.start, end)]
-    return []
+        return _expanded(text, quantity, rule)
+    return _numbers(text, quantity) if rule.kind == NUMBER else []
+
+
+def _expanded(text: str, quantity: Quantity, rule: Rule) -> list[Surface]:
+    """The number with its unit's long name; "32G" and "1T" are bytes where the rule expands GB and TB."""
+    plain, said, end = text[quantity.start : quantity.number_end], quantity.unit_text.lower(), quantity.end
+    if not said and text[end : end + 1] in tuple("GTMgtm") and not text[end + 1 : end + 2].isalpha():
+        said, end = text[end].lower(), end + 1
+    word = (
+        rule.expansions.get(said) or rule.expansions.get(said.rstrip("s")) or rule.expansions.get(f"{said}b")
+    )
+    if word is None and said:
+        meant = unit(said)
+        word = next(
+            (long for short, long in rule.expansions.items() if meant is not None and unit(short) == meant),
+            None,
+        )
+    return [Surface(f"{plain} {word}", quantity.start, end)] if word else []
+
+
+def _numbers(text: str, quantity: Quantity) -> list[Surface]:
+    """The number as it is, and a thousand times it where a K follows ("15K" rpm, but also "4000K" of light)."""
+    plain = text[quantity.start : quantity.number_end]
+    value = quantity.value
+    found = [Surface(str(int(value)) if value == int(value) else plain, quantity.start, quantity.number_end)]
+    if text[quantity.number_end : quantity.number_end + 1] in ("K", "k") and (value * 1000).is_integer():
+        found.append(Surface(str(int(value * 1000)), quantity.start, quantity.number_end + 1))
+    return found
 
 
 def _converted(quantity: Quantity, rule: Rule) -> Iterable[Surface]:
@@ -153,7 +186,9 @@ def _converted(quantity: Quantity, rule: Rule) -> Iterable[Surface]:
     if quantity.unit_text and rule.assumed is not None and by is None and rule.target is not None:
         plain = factor(rule.assumed, rule.target)
         if plain is not None:
-            found.append(Surface(written(quantity.value * plain, rule.decimals), quantity.start, quantity.number_end))
+            found.append(
+                Surface(written(quantity.value * plain, rule.decimals), quantity.start, quantity.number_end)
+            )
     return found
 
 

@@ -11,14 +11,19 @@ import pint
 
 NUMBER = r"\d+(?:,\d{3})+(?:\.\d+)?|\d+[ -]+\d+/\d+|\d+/\d+|\d*\.\d+|\d+"
 _NUMBER = re.compile(NUMBER)
-_UNIT_TEXT = r"[A-Za-zµΩ°]{1,12}\.?|[\"']|[\u4e00-\u9fff]{1,3}"
-_QUANTITY = re.compile(rf"(?<![\w.])({NUMBER})(?:[ -]{{0,2}}({_UNIT_TEXT}))?")
+_UNIT_TEXT = r"[A-Za-zµΩ°]{1,12}\.?|''|[\"']|毫安时|毫安|毫升|毫米|厘米|公分|千克|公斤|市斤|盎司|英寸|英尺|小时|分钟|[吋寸斤克升瓦伏米磅]"
+_LENGTH = "(?:cm|mm|m|in|inch|inches|ft)\\b|[\"']|厘米|毫米"
+_QUANTITY = re.compile(
+    rf"(?:(?<![A-Za-z0-9_.])|(?<=\d[xX]))({NUMBER})(?:[ -]{{0,2}}(?:[WHDLwhdl]\b[ -]?(?={_LENGTH}))?({_UNIT_TEXT}))?"
+)
+# "60W x 58D x 98H cm": the unit stands once, behind the last number of a row.
+_ROW_GAP = re.compile(r"\s?(?:[A-Za-z]{1,6}\.?)?\s?[xX*/-]\s?")
 # Spellings that the units library does not have; the right-hand side is its own name.
 _ALIASES = {
     '"': "inch", "in": "inch", "ins": "inch", "inche": "inch", "英寸": "inch", "寸": "inch", "'": "foot", "ft": "foot",
     "英尺": "foot", "厘米": "centimeter", "公分": "centimeter", "毫米": "millimeter", "米": "meter", "lbs": "pound",
     "lb": "pound", "磅": "pound", "盎司": "ounce", "克": "gram", "千克": "kilogram", "公斤": "kilogram", "斤": "jin",
-    "gr": "gram", "gm": "gram", "gms": "gram", "kgs": "kilogram", "毫升": "milliliter", "升": "liter", "瓦": "watt",
+    "gr": "gram", "gm": "gram", "gms": "gram", "kgs": "kilogram", "毫升": "milliliter", "升": "liter", "吋": "inch", "''": "inch", "市斤": "jin", "毫安时": "milliampere_hour", "瓦": "watt",
     "伏": "volt", "毫安": "milliampere_hour", "mah": "milliampere_hour", "小时": "hour", "分钟": "minute",
     "oz": "ounce", "yd": "yard", "yds": "yard", "gb": "gigabyte", "tb": "terabyte", "mb": "megabyte", "kb": "kilobyte",
     "g": "gram", "m": "meter", "l": "liter", "w": "watt", "v": "volt", "k": "kilo_count", "ghz": "gigahertz", "mhz": "megahertz",
@@ -26,21 +31,35 @@ _ALIASES = {
     "gal": "gallon", "hrs": "hour", "hr": "hour", "wh": "watt_hour", "rpm": "revolutions_per_minute",
 }  # fmt: skip
 # Short spellings are units only when listed: "pcs" is not a parsec, nor "pk" a peck.
-_SHORT = frozenset("day km dm mg hz khz kw mw hp psi btu ma kv ah kwh dl cl ton bar min sec ft2 mph db lux".split())
+_SHORT = frozenset(
+    "day km dm mg hz khz kw mw hp psi btu ma kv ah kwh dl cl ton bar min sec ft2 mph db lux jin".split()
+)
 WORDS = {
     word: value
     for value, words in {
-        1: "one single once", 2: "two dual double twin pair", 3: "three triple", 4: "four quad", 5: "five", 6: "six hexa",
-        7: "seven", 8: "eight octa", 9: "nine", 10: "ten", 11: "eleven", 12: "twelve dozen", 20: "twenty", 100: "hundred",
+        1: "one single once",
+        2: "two dual double twin pair",
+        3: "three triple",
+        4: "four quad",
+        5: "five",
+        6: "six hexa",
+        7: "seven",
+        8: "eight octa",
+        9: "nine",
+        10: "ten",
+        11: "eleven",
+        12: "twelve dozen",
+        20: "twenty",
+        100: "hundred",
     }.items()  # fmt: skip
     for word in words.split()
-} | dict(zip("一二两三四五六七八九十", (1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10), strict=True))
+} | dict(zip("一二两三四五六七八九十单双", (1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 2), strict=True))
 
 
 @lru_cache(maxsize=1)
-def registry() -> pint.UnitRegistry:
+def registry() -> pint.UnitRegistry[float]:
     """The units library's registry, with the units of trade that it lacks."""
-    units = pint.UnitRegistry(cache_folder=None)
+    units: pint.UnitRegistry[float] = pint.UnitRegistry(cache_folder=None)
     units.define("jin = 500 * gram")
     return units
 
@@ -115,7 +134,27 @@ def quantities(text: str) -> list[Quantity]:
         end = match.end() if known else match.end(1)
         found.append(Quantity(match.start(), match.end(1), end, value, match[2] if known else ""))
         found += _inner_numbers(match, end)
-    return found
+    return [*found, *_units_of_rows(text, found)]
+
+
+def _units_of_rows(text: str, found: list[Quantity]) -> list[Quantity]:
+    """The bare numbers of a row "A x B x C unit" again, with the row's unit.
+
+    >>> [(q.value, q.unit_text) for q in quantities("60W x 58D x 98H cm")[-2:]]
+    [(58.0, 'cm'), (60.0, 'cm')]
+    """
+    rows: list[Quantity] = []
+    follower: Quantity | None = None
+    for quantity in reversed(found):
+        joined = follower is not None and _ROW_GAP.fullmatch(text, quantity.number_end, follower.start)
+        bare = not quantity.unit_text or quantity.unit_text in "WHDLwhdl"
+        if joined and follower and bare and follower.unit_text:
+            quantity = Quantity(
+                quantity.start, quantity.number_end, quantity.end, quantity.value, follower.unit_text
+            )
+            rows.append(quantity)
+        follower = quantity
+    return rows
 
 
 def _inner_numbers(match: re.Match[str], end: int) -> list[Quantity]:

@@ -45,7 +45,12 @@ def clean(raw: str) -> CleanText:
         for char in piece:
             if char.isspace() or char == "\x00":
                 char = " "
-            if (char == " " and (not out or out[-1] == " ")) or unicodedata.category(char) in ("Cf", "Cc", "Cs", "Co"):
+            if (char == " " and (not out or out[-1] == " ")) or unicodedata.category(char) in (
+                "Cf",
+                "Cc",
+                "Cs",
+                "Co",
+            ):
                 continue
             out.append(char)
             starts.append(start)
@@ -74,7 +79,9 @@ def _marks(raw: str) -> list[tuple[int, int, str]]:
     for match in _ENTITY.finditer(raw):
         decoded = html.unescape(match[0])
         if decoded != match[0] and not any(start <= match.start() < end for start, end, _ in tags):
-            found.append((match.start(), match.end(), unicodedata.normalize("NFKC", decoded).translate(_FOLD)))
+            found.append(
+                (match.start(), match.end(), unicodedata.normalize("NFKC", decoded).translate(_FOLD))
+            )
     return sorted(found)
 
 

@@ -24,17 +24,28 @@ class Stamp:
     run_id: str
 
 
-def knowledge_rows(listing: Listing, event_ms: int, found: ItemAnswers, fingerprint: str, stamp: Stamp) -> list[KnowledgeRow]:
+def knowledge_rows(
+    listing: Listing, event_ms: int, found: ItemAnswers, fingerprint: str, stamp: Stamp
+) -> list[KnowledgeRow]:
     """One row per answered key, and one for the category where it was predicted."""
     answers = list(found.answers)
     if listing.category_id != found.category_id:
         answers.append(
-            Answer(CATEGORY_ATTR, (found.category_id,), (found.category_id,), (), found.category_confidence, "ranker")
+            Answer(
+                CATEGORY_ATTR,
+                (found.category_id,),
+                (found.category_id,),
+                (),
+                found.category_confidence,
+                "ranker",
+            )
         )
     return [_row(listing, event_ms, found.category_id, answer, fingerprint, stamp) for answer in answers]
 
 
-def _row(listing: Listing, event_ms: int, category_id: str, answer: Answer, fingerprint: str, stamp: Stamp) -> KnowledgeRow:
+def _row(
+    listing: Listing, event_ms: int, category_id: str, answer: Answer, fingerprint: str, stamp: Stamp
+) -> KnowledgeRow:
     provenance = Provenance(
         tier=stamp.tier,
         method=answer.method,

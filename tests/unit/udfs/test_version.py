@@ -34,7 +34,9 @@ Key = tuple[str, str]
 State = dict[Key, KnowledgeRow]
 
 
-def row(attr: str, version: int, text: str = "x", category: str = "tea", deleted: bool = False, item: str = "i") -> KnowledgeRow:
+def row(
+    attr: str, version: int, text: str = "x", category: str = "tea", deleted: bool = False, item: str = "i"
+) -> KnowledgeRow:
     return with_digest(
         KnowledgeRow(
             item_id=item,
@@ -74,7 +76,9 @@ def oracle(rows: Sequence[KnowledgeRow]) -> State:
     """What the rule says, by looking at all rows for each key."""
     state = {}
     for key in {(r.item_id, r.attr_id) for r in rows}:
-        best = sorted((r for r in rows if (r.item_id, r.attr_id) == key), key=lambda r: (r.version, r.digest))[-1]
+        best = sorted(
+            (r for r in rows if (r.item_id, r.attr_id) == key), key=lambda r: (r.version, r.digest)
+        )[-1]
         later = [r for r in rows if r.item_id == best.item_id and r.version > best.version]
         left = any(r.attr_id == ITEM_ATTR or r.category_id != best.category_id for r in later)
         if left and best.attr_id != ITEM_ATTR:
@@ -95,7 +99,9 @@ def only_attributes(rows: Iterable[KnowledgeRow]) -> list[KnowledgeRow]:
 def test_winner_of_each_key_is_the_oracles(rows: list[KnowledgeRow]) -> None:
     attributes = only_attributes(rows)
     expected = {
-        key: sorted((r for r in attributes if (r.item_id, r.attr_id) == key), key=lambda r: (r.version, r.digest))[-1]
+        key: sorted(
+            (r for r in attributes if (r.item_id, r.attr_id) == key), key=lambda r: (r.version, r.digest)
+        )[-1]
         for key in {(r.item_id, r.attr_id) for r in attributes}
     }
     assert last_write_wins(attributes) == expected
@@ -128,7 +134,10 @@ def test_settling_again_changes_nothing(rows: list[KnowledgeRow]) -> None:
 def test_every_arrival_of_a_move_and_return_ends_in_one_state() -> None:
     """The row that says that the item was once a cup is overwritten, yet the late tea row stays retired."""
     moves = [row("form", 1), row("origin", 2, category="cup"), row("origin", 3), row("form", 1, "other")]
-    states = [reduce(lambda state, one: settle([*state.values(), one]), arrival, State()) for arrival in permutations(moves)]
+    states = [
+        reduce(lambda state, one: settle([*state.values(), one]), arrival, State())
+        for arrival in permutations(moves)
+    ]
     assert all(state == states[0] for state in states)
     assert states[0]["i", "form"].is_deleted
     assert not states[0]["i", "origin"].is_deleted
@@ -137,14 +146,22 @@ def test_every_arrival_of_a_move_and_return_ends_in_one_state() -> None:
 
 def test_category_change_retires_what_the_new_category_lacks() -> None:
     state = settle([row("form", 1), row("origin", 1), row("origin", 2, category="cup")])
-    assert {key[1]: found.is_deleted for key, found in state.items()} == {"form": True, "origin": False, MOVED_ATTR: True}
+    assert {key[1]: found.is_deleted for key, found in state.items()} == {
+        "form": True,
+        "origin": False,
+        MOVED_ATTR: True,
+    }
     assert state["i", "form"].version == 1
 
 
 def test_taking_down_retires_older_rows_and_newer_rows_live() -> None:
     down = replace(row(ITEM_ATTR, 2, deleted=True), category_id="")
     state = settle([row("form", 1), row("origin", 3), down])
-    assert {key[1]: found.is_deleted for key, found in state.items()} == {"form": True, "origin": False, ITEM_ATTR: True}
+    assert {key[1]: found.is_deleted for key, found in state.items()} == {
+        "form": True,
+        "origin": False,
+        ITEM_ATTR: True,
+    }
 
 
 def test_insert_after_delete_lives_and_late_delete_is_ignored() -> None:
@@ -175,7 +192,12 @@ def test_retired_row_keeps_its_version_wins_over_itself_and_loses_where_it_lost(
 
 def test_pasts_count_losers() -> None:
     past = item_pasts([row("form", 1, category="cup"), row("form", 2)])["i"]
-    assert (past.category_id, past.category_version, past.moved_version, past.deleted_version) == ("tea", 2, 1, None)
+    assert (past.category_id, past.category_version, past.moved_version, past.deleted_version) == (
+        "tea",
+        2,
+        1,
+        None,
+    )
 
 
 def test_version_orders_by_time_then_generation_then_tier() -> None:

@@ -1,0 +1,106 @@
+"""Opens recognisers: the one place where recognition meets its release, its ranker and the model servers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from infra.faiss import FaissSearch
+from infra.local.config import load_config
+from infra.vllm import CompletionClient, EncoderClient
+from pipelines.apps.recognise_set import EvaluationOptions
+from pipelines.library.ranker import load_ranker
+from pipelines.library.recogniser import Recogniser, RecogniserConfig
+from pipelines.library.s2d import S2D
+from pipelines.ontology.identity import digest
+from pipelines.ontology.interchange import load_interchange
+from pipelines.ontology.make_release import make_release, release_folder
+from pipelines.ontology.release import open_release
+from pipelines.ontology.store import OntologyStore, Source
+
+T = TypeVar("T")
+ROOT = Path(__file__).resolve().parents[1]
+RANKER_DIR = ROOT / "models" / "ranker"
+EVALUATION_STORE = ROOT / "build" / "evaluation"
+
+
+def default_config(release_dir: Path, discriminator: str = "cascade") -> RecogniserConfig:
+    """Recognition by the local stack and the ranker of this repository; AIIC_* variables override both.
+
+    AIIC_ENCODER_URL, AIIC_DISCRIMINATOR_URL: servers anywhere. AIIC_RANKER_DIR: another ranker.
+    """
+    local = load_config(env=os.environ)
+    return RecogniserConfig(
+        release_dir=str(release_dir),
+        ranker_dir=os.environ.get("AIIC_RANKER_DIR", str(RANKER_DIR)),
+        encoder_url=os.environ.get("AIIC_ENCODER_URL", f"{local.url(local.encoder)}/v1"),
+        discriminator_url=os.environ.get("AIIC_DISCRIMINATOR_URL", f"{local.url(local.discriminator)}/v1"),
+        discriminator=discriminator,
+    )
+
+
+def open_recogniser(config: RecogniserConfig) -> Recogniser:
+    """Open everything that recognition needs, and ask both servers which model they have.
+
+    Errors: Damaged, RankerDamaged; ServerUnavailable; the first `recognise` raises ModelMismatch for an encoder
+    that did not make the release.
+    """
+    release = open_release(config.release_dir, FaissSearch())
+    ranker = load_ranker(config.ranker_dir)
+    encoder_id, discriminator_id = _now(_model_ids(config))
+    encoder = EncoderClient(
+        config.encoder_url, timeout_s=config.request_timeout_s, concurrency=config.concurrency
+    )
+    text_model = CompletionClient(
+        config.discriminator_url, timeout_s=config.request_timeout_s, concurrency=config.concurrency
+    )
+
+    async def close() -> None:
+        await encoder.close()
+        await text_model.close()
+
+    mode = "" if config.discriminator == "cascade" else f" {config.discriminator}"
+    model = f"{encoder_id} + ranker {ranker.meta.version} + {discriminator_id}{mode}"
+    return S2D(config, release, ranker, model, encoder_id, encoder.embed, text_model, close)
+
+
+async def _model_ids(config: RecogniserConfig) -> tuple[str, str]:
+    async with EncoderClient(config.encoder_url, timeout_s=config.request_timeout_s) as encoder:
+        encoder_id = await encoder.model_id()
+    if config.discriminator == "off":
+        return encoder_id, "no discriminator"
+    async with CompletionClient(config.discriminator_url, timeout_s=config.request_timeout_s) as text_model:
+        return encoder_id, await text_model.model_id()
+
+
+def open_evaluation_recogniser(ontology_dir: Path, options: EvaluationOptions) -> Recogniser:
+    """A recogniser over an interchange ontology that need not be in a warehouse: imported and released in a cache.
+
+    Errors: OntologyRefused, InferenceError, and those of `open_recogniser`.
+    """
+    config = default_config(Path(), options.discriminator)
+    release_dir = _now(released(ontology_dir, config.encoder_url))
+    return open_recogniser(replace(config, release_dir=str(release_dir)))
+
+
+async def released(ontology_dir: Path, encoder_url: str) -> Path:
+    """The release of an interchange ontology in the evaluation cache; made when it is not there yet."""
+    snapshot = load_interchange(ontology_dir)
+    store = OntologyStore(EVALUATION_STORE, f"set-{digest(str(ontology_dir.absolute()))[:12]}")
+    version = store.commit(snapshot, Source("evaluation"), 0).version
+    async with EncoderClient(encoder_url) as encoder:
+        encoder_id = await encoder.model_id()
+        folder = release_folder(store, version, encoder_id)
+        await make_release(store, version, encoder.embed, encoder_id, folder, backend=FaissSearch())
+    return folder
+
+
+def _now(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end from plain code, whether or not a loop is running above."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()

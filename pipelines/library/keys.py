@@ -1,0 +1,147 @@
+"""What recognition needs of an ontology, prepared once per category: keys, their rules, and where surface forms lead."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pipelines.ontology.snapshot import CategoryKey, Snapshot, Value
+from schemas.ontology import AttributeKey
+from udfs.normalize import CHOICE, UPPER, Rule, rule_of
+from udfs.text import fold
+from udfs.tokens import match_form
+
+OPEN_SHARE = 0.2
+_COMMON_WORDS = frozenset("a an and the of for with in on to by or at from size style type set new".split())
+
+
+@dataclass(frozen=True)
+class KeyView:
+    """One key of a category, ready for candidates: rule, values, frequencies, and words its values are made of."""
+
+    key: AttributeKey
+    value_set_id: str
+    rule: Rule
+    values: tuple[Value, ...]
+    positions: Mapping[str, int]
+    same_as: tuple[int, ...]
+    frequencies: tuple[int, ...]
+    names: frozenset[str]
+    words: Mapping[str, int]
+    total: int
+    is_open: bool
+    capitalized: float
+    longest_words: int
+
+    @property
+    def name(self) -> str:
+        """The key's name, folded: what the ranker knows it by."""
+        return fold(self.key.name)
+
+    def frequency(self, position: int, own: Mapping[str, int]) -> int:
+        """How often a value was seen, without what the item itself contributed (`own`, in training only)."""
+        return max(0, self.frequencies[position] - own.get(fold(self.values[position].text), 0))
+
+    def canonical(self, text: str) -> str:
+        """A text in the form of this key's values."""
+        return text.upper() if self.rule.kind == UPPER else text
+
+
+@dataclass(frozen=True)
+class CategoryView:
+    """The keys of one category and, per match form, the (key, value) positions that it stands for."""
+
+    category_id: str
+    name: str
+    keys: tuple[KeyView, ...]
+    surfaces: Mapping[str, tuple[tuple[int, int], ...]]
+
+
+def category_view(snapshot: Snapshot, category_id: str) -> CategoryView:
+    """Prepare a category. Errors: KeyError when the ontology does not have it."""
+    keys = tuple(_key_view(link, snapshot.values_of(link)) for link in snapshot.keys_of(category_id))
+    surfaces: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for key_position, view in enumerate(keys):
+        if view.rule.computes:
+            continue
+        for position, value in enumerate(view.values):
+            for form in {match_form(text) for text in (value.text, *value.synonyms)} - {""}:
+                surfaces[form].append((key_position, view.same_as[position]))
+    return CategoryView(
+        category_id,
+        snapshot.categories[category_id].name,
+        keys,
+        {form: tuple(dict.fromkeys(found)) for form, found in surfaces.items()},
+    )
+
+
+def _key_view(link: CategoryKey, values: Sequence[Value]) -> KeyView:
+    rule = rule_of(link.key)
+    positions, same_as, frequencies = _folded(values)
+    once = sum(1 for value in values if value.frequency == 1)
+    total = sum(value.frequency for value in values)
+    return KeyView(
+        key=link.key,
+        value_set_id=link.value_set_id,
+        rule=rule,
+        values=tuple(values),
+        positions=positions,
+        same_as=same_as,
+        frequencies=frequencies,
+        names=frozenset(match_form(name) for name in (link.key.name, *link.key.synonyms)) - {""},
+        words=_value_words(values),
+        total=total,
+        is_open=link.key.value_kind == "free"
+        or (rule.kind != CHOICE and (not total or once / total > OPEN_SHARE)),
+        capitalized=sum(value.text[:1].isupper() for value in values) / max(1, len(values)),
+        longest_words=min(6, max((len(value.text.split()) for value in values), default=3)),
+    )
+
+
+def _folded(values: Sequence[Value]) -> tuple[dict[str, int], tuple[int, ...], tuple[int, ...]]:
+    """Positions by folded text, each value's first twin (texts that scoring takes for one), and their frequencies."""
+    positions: dict[str, int] = {}
+    for position, value in enumerate(values):
+        positions.setdefault(fold(value.text), position)
+    same_as = tuple(positions[fold(value.text)] for value in values)
+    frequencies = [0] * len(values)
+    for position, value in zip(same_as, values, strict=True):
+        frequencies[position] += value.frequency
+    for position, value in enumerate(values):
+        for text in value.synonyms:
+            positions.setdefault(fold(text), same_as[position])
+    return positions, same_as, tuple(frequencies)
+
+
+def _value_words(values: Sequence[Value]) -> Mapping[str, int]:
+    """Words of the values' texts, and how often they were seen."""
+    words: Counter[str] = Counter()
+    for value in values:
+        for word in set(match_form(value.text).split()):
+            if len(word) > 2 and word not in _COMMON_WORDS:
+                words[word] += max(1, value.frequency)
+    return words
+
+
+@dataclass
+class CategoryViews:
+    """Views by category, made when first asked for; at most `limit` are kept."""
+
+    snapshot: Snapshot
+    limit: int = 256
+    _made: dict[str, CategoryView] = field(default_factory=dict)
+
+    def of(self, category_id: str) -> CategoryView:
+        """The view of a category. Errors: KeyError when the ontology does not have it."""
+        if category_id not in self._made:
+            if len(self._made) >= self.limit:
+                self._made.pop(next(iter(self._made)))
+            self._made[category_id] = category_view(self.snapshot, category_id)
+        return self._made[category_id]
+
+
+def log_share(frequency: int, total: int) -> float:
+    """Log of a value's share among its key's sightings; 0 where nothing was counted."""
+    return math.log((frequency + 0.5) / (total + 1.0)) if total else 0.0

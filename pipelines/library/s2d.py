@@ -1,0 +1,133 @@
+"""The recogniser: semantic search, ranking, then discrimination of what is left open (paper section 4.2)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from pipelines.library.answers import Answer, ItemAnswers, Usage
+from pipelines.library.candidates import item_text
+from pipelines.library.category import CategoryGuess, predict_category
+from pipelines.library.discriminate import Discriminator
+from pipelines.library.keys import CategoryViews
+from pipelines.library.open_pairs import OpenPair, ask_discriminator, open_pairs
+from pipelines.library.pairs import Floats, ItemPairs, encoded_text, item_pairs, similar_values
+from pipelines.library.ranker import Ranker
+from pipelines.library.recogniser import RecogniserConfig
+from pipelines.library.resolve import resolve
+from pipelines.ontology.release import Release
+from schemas.listing import Listing
+from udfs.document import Document, document
+
+Embed = Callable[[Sequence[str]], Awaitable[Floats]]
+
+
+@dataclass
+class S2D:
+    """A `Recogniser` over one release, one ranker, one encoder and one discriminator.
+
+    `embed` and `discriminator` are the two model servers; `close_all` ends their connections. The first call checks that
+    the encoder is the one that the release was made with.
+    """
+
+    config: RecogniserConfig
+    release: Release
+    ranker: Ranker
+    model: str
+    encoder_id: str
+    embed: Embed
+    discriminator: Discriminator
+    close_all: Callable[[], Awaitable[None]]
+    views: CategoryViews = field(init=False)
+    _checked: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self.views = CategoryViews(self.release.snapshot)
+
+    @property
+    def ontology_version(self) -> str:
+        """Version of the release that answers come from."""
+        return self.release.version
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self.close_all()
+
+    async def recognise(self, listings: Sequence[Listing]) -> tuple[list[ItemAnswers], Usage]:
+        """Answers of N listings, same order. Errors: InferenceError, ModelMismatch."""
+        usage = Usage()
+        if not listings:
+            return [], usage
+        await self._check_encoder()
+        documents = [document(listing) for listing in listings]
+        started_s = time.perf_counter()
+        vectors = await self.embed([encoded_text(found) for found in documents])
+        usage.tokens["encoded_texts"] += len(listings)
+        usage.seconds["encode"] += time.perf_counter() - started_s
+        started_s = time.perf_counter()
+        items, guesses, ranked = await asyncio.to_thread(self._rank, listings, documents, vectors)
+        usage.seconds["search_and_rank"] += time.perf_counter() - started_s
+        answers, opened = self._settle(items, ranked, usage)
+        started_s = time.perf_counter()
+        verdicts = await ask_discriminator(opened, self.discriminator, self.config, self.ranker.meta, usage)
+        usage.seconds["discriminate"] += time.perf_counter() - started_s
+        for pair, answer in zip(opened, verdicts, strict=True):
+            answers[pair.item][pair.key] = answer
+            usage.pairs[answer.method] += 1
+        return [
+            ItemAnswers(item.listing.item_id, guess.category_id, guess.confidence, tuple(found))
+            for item, guess, found in zip(items, guesses, answers, strict=True)
+        ], usage
+
+    async def _check_encoder(self) -> None:
+        if not self._checked:
+            probe = await self.embed([self.release.probe_text])
+            self.release.check_encoder(self.encoder_id, probe[0])
+            self._checked = True
+
+    def _rank(
+        self, listings: Sequence[Listing], documents: Sequence[Document], vectors: Floats
+    ) -> tuple[list[ItemPairs], list[CategoryGuess], list[list[Floats]]]:
+        """Candidates, features and probabilities of all pairs. CPU only, so it runs beside the event loop."""
+        items: list[ItemPairs] = []
+        guesses: list[CategoryGuess] = []
+        for number, (listing, found, vector) in enumerate(zip(listings, documents, vectors, strict=True)):
+            guess = self._category(listing, found, vector)
+            category = self.views.of(guess.category_id)
+            similar = similar_values(self.release, category, vector, self.config.top_k)
+            items.append(item_pairs(number, listing, found, category, similar, top_k=self.config.top_k))
+            guesses.append(guess)
+        flat = self.ranker.probabilities([pair for item in items for pair in item.pairs])
+        ranked: list[list[Floats]] = []
+        for item in items:
+            ranked.append(flat[: len(item.pairs)])
+            flat = flat[len(item.pairs) :]
+        return items, guesses, ranked
+
+    def _category(self, listing: Listing, found: Document, vector: Floats) -> CategoryGuess:
+        """The listing's own category where the ontology has it, else the predicted one."""
+        if listing.category_id in self.release.snapshot.categories:
+            return CategoryGuess(str(listing.category_id), 1.0)
+        return predict_category(self.release, self.views, item_text(found), vector)
+
+    def _settle(
+        self, items: Sequence[ItemPairs], ranked: Sequence[Sequence[Floats]], usage: Usage
+    ) -> tuple[list[list[Answer]], list[OpenPair]]:
+        """Answers of the ranker, and the pairs that the discriminator is to answer instead."""
+        answers: list[list[Answer]] = []
+        opened: list[OpenPair] = []
+        for number, (item, found) in enumerate(zip(items, ranked, strict=True)):
+            open_keys = open_pairs(number, item, found, self.config, self.ranker.meta)
+            opened += open_keys
+            waiting = {pair.key for pair in open_keys}
+            answers.append([])
+            for key, (view, pair, p) in enumerate(zip(item.category.keys, item.pairs, found, strict=True)):
+                answer = resolve(
+                    item.text.document, view, pair.candidates, p, self.ranker.meta.threshold, "ranker"
+                )
+                answers[-1].append(answer)
+                if key not in waiting:
+                    usage.pairs[answer.method] += 1
+        return answers, opened
