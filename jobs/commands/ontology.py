@@ -80,7 +80,7 @@ def _guarded(module: str, function: str) -> Callable[[argparse.Namespace], int]:
         except OntologyError as error:
             words = str(error)
         except InferenceError as error:
-            words = f"encoder: {error}\nIs it up? See `aiic status`."
+            words = f"encoder: {error}\nSee `aiic status`. What was encoded is kept: the same command goes on from there."
         except OSError as error:
             words = f"{error}; nothing half-made was kept"
         print(f"aiic ontology {args.ontology_command}: {words}", file=sys.stderr)
