@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import reduce
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import pytest
 from hypothesis import given
@@ -120,7 +120,7 @@ def test_order_repetition_and_batches_do_not_matter(rows: list[KnowledgeRow], da
     cuts = sorted(data.draw(st.lists(st.integers(0, len(shuffled)), max_size=4)))
     bounds = [0, *cuts, len(shuffled)]
     state: State = {}
-    for begin, end in zip(bounds, bounds[1:], strict=False):
+    for begin, end in pairwise(bounds):
         state = settle([*state.values(), *shuffled[begin:end]])
     assert state == settle(rows)
 
