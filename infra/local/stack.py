@@ -125,7 +125,7 @@ def _keeps_running(config: LocalConfig, component: Component, report: Report) ->
 def _check_needs(config: LocalConfig, to_start: Sequence[Component]) -> None:
     """Refuse to start anything as long as something is missing or a port is taken."""
     problems = [
-        f"{component.name}: {need.what} is missing ({_shown(need.path)}): {need.remedy}"
+        f"{component.name}: {need.what} not found at {_shown(need.path)}: {need.remedy}"
         for component in to_start
         for need in component.needs
         if not need.path.exists()

@@ -169,7 +169,7 @@ def test_missing_files_and_busy_ports_are_all_named_and_nothing_starts(config: L
         with pytest.raises(StackError) as failure:
             up(config, replace(web_server(port), needs=(need,)))
     message = str(failure.value)
-    assert "web: the model is missing (/absent/model): run `make setup`" in message
+    assert "web: the model not found at /absent/model: run `make setup`" in message
     assert f"web: port {port} is used by pid {os.getpid()} (" in message
     assert "set AIIC_WEB_PORT" in message
     assert state.load(config.stack.state_dir, "web") is None
