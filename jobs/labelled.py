@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import fields
 from pathlib import Path
 
-from pipelines.models.sft_data import LabelledSet, labelled_set
+from pipelines.models.labelled import LabelledSet, labelled_set
 from pipelines.ontology.interchange import load_interchange
 from schemas.listing import Listing
 from udfs.split import split_fifth
