@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 from pipelines.ontology.snapshot import Value, ValueSet
@@ -19,6 +19,12 @@ def digest(content: Any, size: int = REF_BYTES) -> str:
     return hashlib.blake2b(text.encode(), digest_size=size).hexdigest()
 
 
+def content_of(record: Any) -> list[Any]:
+    """A record's fields as JSON-able values, in order (dataclasses.astuple copies deeply and is slow)."""
+    values = [getattr(record, name) for name in record.__dataclass_fields__]
+    return [content_of(value) if is_dataclass(value) else value for value in values]
+
+
 @dataclass(slots=True)
 class Identities:
     """Digests of values, each worked out once however many sets hold the value."""
@@ -29,7 +35,7 @@ class Identities:
         """Digest of one value's whole content."""
         found = self.refs.get(value)
         if found is None:
-            found = self.refs[value] = digest(astuple(value))
+            found = self.refs[value] = digest(content_of(value))
         return found
 
     def value_set_of(self, context: str, values: Sequence[Value]) -> ValueSet:

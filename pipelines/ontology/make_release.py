@@ -81,8 +81,7 @@ async def make_release(
         await _check_model(vectors, encode, encoder_id)
         await _encode_missing(vectors, _texts_of(snapshot).all(), encode, progress)
         indexes = _Indexes(vectors_at / "indexes", search)
-        _write(out_dir, store.name, snapshot, vectors, encoder_id, indexes, progress)
-    return open_release(out_dir, search)
+        return _write(out_dir, store.name, snapshot, vectors, encoder_id, indexes, progress)
 
 
 def _is_made(out_dir: Path, version: str, encoder_id: str) -> bool:
@@ -184,7 +183,7 @@ def _write(
     encoder_id: str,
     indexes: _Indexes,
     progress: Progress,
-) -> None:
+) -> Release:
     with new_folder(out_dir) as folder:
         stored = Parts(folder / "parts")
         parts = stored.write(snapshot)
@@ -215,3 +214,4 @@ def _write(
             files=dict(sorted(sizes.items())),
         )
         write_manifest(folder, manifest)
+    return Release(out_dir, manifest, read_back, indexes.search)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
 
-from pipelines.ontology.identity import Identities, digest
+from pipelines.ontology.identity import Identities, content_of, digest
 from pipelines.ontology.snapshot import ANY_CATEGORY, CategoryKey, Snapshot, Value, ValueSet
 from schemas.derive import arrow_schema, arrow_to_records, record_to_arrow
 from schemas.ontology import AttributeKey, Category, ScenarioTag
 
 REF = "ref"
+_said = attrgetter(*(found.name for found in fields(AttributeKey)[1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,6 @@ class Keyed:
     table: pa.Table
     ids: Sequence[str]
     digests: Sequence[str]
-
-
-def content_of(record: Any) -> list[Any]:
-    """A record's fields as JSON-able values, in order (dataclasses.astuple copies deeply and is slow)."""
-    values = [getattr(record, found.name) for found in fields(record)]
-    return [content_of(value) if is_dataclass(value) else value for value in values]
 
 
 def to_tables(snapshot: Snapshot) -> dict[str, Keyed]:
@@ -157,4 +153,5 @@ def _by_ref(table: pa.Table, record: type) -> dict[str, Any]:
 
 def _content(key: AttributeKey) -> tuple[Any, ...]:
     """A key without its category, its first field."""
-    return tuple(getattr(key, found.name) for found in fields(AttributeKey)[1:])
+    content: tuple[Any, ...] = _said(key)
+    return content
