@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -182,7 +183,7 @@ def _listing_digest(listings: DataFrame) -> Column:
 def _require_contract(path: Path) -> None:
     try:
         arrow_to_records(pq.read_schema(path).empty_table(), KnowledgeRow)
-    except (SchemaMismatch, OSError) as error:
+    except (SchemaMismatch, OSError, pa.ArrowException) as error:
         raise SchemaMismatch(f"{path}: not a shard of knowledge rows: {error}") from error
 
 
