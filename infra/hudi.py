@@ -209,9 +209,11 @@ def compact(spark: SparkSession, path: Path) -> str | None:
 
     Hold the table's lock (`infra.table_lock`).
     """
-    call = f"CALL run_compaction(op => '{{op}}', path => '{_quoted(path)}')"
-    spark.sql(call.format(op="schedule")).collect()
-    done = spark.sql(call.format(op="run")).collect()
+    require_table(path)
+    options = "hoodie.compact.inline.max.delta.commits=1,hoodie.metadata.enable=false"
+    call = "CALL run_compaction(op => '{}', path => '{}', options => '{}')"
+    for operation in ("schedule", "run"):
+        done = spark.sql(call.format(operation, _quoted(path), options)).collect()
     return str(done[0][0]) if done else None
 
 

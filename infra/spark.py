@@ -32,8 +32,8 @@ LOCAL: Mapping[str, str] = {
     "spark.sql.shuffle.partitions": "4",
     "spark.sql.session.timeZone": "UTC",
     "spark.log.level": "ERROR",
-    # Python's Arrow tasks and Hudi's writers hold their own memory beside the heap.
-    "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
+    # Rows of one item lie in one partition: joins by (item_id, attr_id) need not move them again.
+    "spark.sql.requireAllClusterKeysForCoPartition": "false",
 }
 
 

@@ -75,7 +75,9 @@ def parquet(rows: Sequence[KnowledgeRow], path: Path) -> Path:
     return path
 
 
-def table_rows(spark: SparkSession, table: Path, as_of: str | None = None) -> dict[tuple[str, str], KnowledgeRow]:
+def table_rows(
+    spark: SparkSession, table: Path, as_of: str | None = None
+) -> dict[tuple[str, str], KnowledgeRow]:
     """All rows of a table by key, read bucket by bucket without Spark's own reader."""
     frame = present_rows(spark, KNOWLEDGE, table, KNOWLEDGE.schema.names, None, as_of)
     return by_key(arrow_to_records(_arrow(frame), KnowledgeRow))

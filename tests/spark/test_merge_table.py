@@ -44,10 +44,16 @@ ONE_ITEM = st.lists(
 # Items are independent of each other, so one example is 60 of them: 60 cases in three commits. Shrinking an example
 # would take an hour of commits.
 @settings(
-    max_examples=2, deadline=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck), database=None
+    max_examples=2,
+    deadline=None,
+    phases=(Phase.generate,),
+    suppress_health_check=list(HealthCheck),
+    database=None,
 )
 @given(items=st.lists(ONE_ITEM, min_size=60, max_size=60), random=st.randoms(use_true_random=False))
-def test_late_repeated_and_reordered_batches_end_in_the_settled_state(spark, tmp_path_factory, items, random) -> None:  # type: ignore[no-untyped-def]
+def test_late_repeated_and_reordered_batches_end_in_the_settled_state(
+    spark, tmp_path_factory, items, random
+) -> None:  # type: ignore[no-untyped-def]
     folder = tmp_path_factory.mktemp("merge")
     rows = [
         knowledge_row(f"i{number}", attr, version, text, "" if attr == ITEM_ATTR else category, deleted)
@@ -92,7 +98,9 @@ def test_counts_and_each_rule_once(spark: SparkSession, tmp_path: Path) -> None:
     assert table_rows(spark, table)["j", "form"] == great
 
 
-def test_category_change_retires_rows_that_the_batch_does_not_name(spark: SparkSession, tmp_path: Path) -> None:
+def test_category_change_retires_rows_that_the_batch_does_not_name(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     table = tmp_path / "item_knowledge"
     tea = [knowledge_row("i", name, 1) for name in ("form", "origin", "leaf")]
     merge_rows(spark, frame(spark, [*tea, knowledge_row("j", "form", 1)], tmp_path), table, settings=SMALL)
@@ -111,13 +119,19 @@ def test_category_change_retires_rows_that_the_batch_does_not_name(spark: SparkS
 def test_hostile_ids_keep_their_rows_and_their_bucket(spark: SparkSession, tmp_path: Path) -> None:
     table = tmp_path / "item_knowledge"
     for version in (1, 2):
-        rows = [knowledge_row(item, attr, version) for item in HOSTILE_IDS for attr in ("form", "k,2", "k:3", "a:b,c:d")]
+        rows = [
+            knowledge_row(item, attr, version)
+            for item in HOSTILE_IDS
+            for attr in ("form", "k,2", "k:3", "a:b,c:d")
+        ]
         done = merge_rows(spark, frame(spark, rows, tmp_path), table, settings=SMALL)
         assert done.written == len(rows)
     assert table_rows(spark, table) == settle(rows)
     for part in file_slices(table):
         for batch in read_slices(table, [part], ["item_id"]):
-            assert {bucket_of(item, SMALL.buckets) for item in batch.column("item_id").to_pylist()} <= {part.bucket}
+            assert {bucket_of(item, SMALL.buckets) for item in batch.column("item_id").to_pylist()} <= {
+                part.bucket
+            }
 
 
 def test_files_merge_once_and_a_repeat_reads_nothing(spark: SparkSession, tmp_path: Path) -> None:
@@ -151,7 +165,10 @@ def test_time_travel_and_changes_survive_compaction(spark: SparkSession, tmp_pat
     states, instants = [], []
     rows = []
     for version in (1, 2, 3):
-        rows += [knowledge_row("i", "form", version, f"v{version}"), knowledge_row(f"j{version}", "form", version)]
+        rows += [
+            knowledge_row("i", "form", version, f"v{version}"),
+            knowledge_row(f"j{version}", "form", version),
+        ]
         config = MergeConfig(write_changes=version == 1)
         done = merge_rows(spark, frame(spark, rows[-2:], tmp_path), table, config, SMALL)
         states.append(settle(rows))
@@ -164,10 +181,15 @@ def test_time_travel_and_changes_survive_compaction(spark: SparkSession, tmp_pat
     assert table_rows(spark, table) == states[-1]
 
     changes = changes_of(spark, KNOWLEDGE, table, instants[1]).collect()
-    seen = [(c.item_id, c.sequence, c.before and c.before.value_texts[0], c.after.value_texts[0]) for c in changes]
+    seen = [
+        (c.item_id, c.sequence, c.before and c.before.value_texts[0], c.after.value_texts[0]) for c in changes
+    ]
     assert seen == [("i", 0, "v1", "v2"), ("j2", 1, None, "loose leaf")]
     first = spark.read.parquet(str(tmp_path / "item_knowledge_changes" / instants[0]))
-    assert [(c.item_id, c.before, c.sequence) for c in first.orderBy("sequence").collect()] == [("i", None, 0), ("j1", None, 1)]
+    assert [(c.item_id, c.before, c.sequence) for c in first.orderBy("sequence").collect()] == [
+        ("i", None, 0),
+        ("j1", None, 1),
+    ]
     assert instants[2] in unwritten(table)
     folder = write_changes(spark, KNOWLEDGE, table, instants[2])
     assert [c.sequence for c in spark.read.parquet(str(folder)).orderBy("sequence").collect()] == [2, 3]
@@ -177,7 +199,9 @@ def test_items_keep_the_newest_state_of_a_listing(spark: SparkSession, tmp_path:
     table = tmp_path / "items"
 
     def listings(title: str, event_ms: int):  # type: ignore[no-untyped-def]
-        listing = Listing("a,b:c:d", title, attributes={"Net Wt": "8 oz", "色": "赤"}, image_urls=("u",), price=1.5)
+        listing = Listing(
+            "a,b:c:d", title, attributes={"Net Wt": "8 oz", "色": "赤"}, image_urls=("u",), price=1.5
+        )
         path = tmp_path / f"{title}.parquet"
         pq.write_table(record_to_arrow([ShardItem(listing, event_ms)], ShardItem), path)
         return spark.read.parquet(str(path))

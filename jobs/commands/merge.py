@@ -1,0 +1,69 @@
+"""`aiic merge`: finished shards of knowledge rows into item_knowledge by hand; compaction."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `merge`."""
+    words = "merge shards of knowledge rows (Parquet) into item_knowledge; repeating it changes nothing"
+    parser = subparsers.add_parser("merge", help=words, description=words)
+    parser.add_argument(
+        "files", type=Path, nargs="*", metavar="FILE", help="finished shards, or folders of them"
+    )
+    parser.add_argument(
+        "--changes", action="store_true", help="write what changed to item_knowledge_changes/<commit>/"
+    )
+    parser.add_argument("--compact", action="store_true", help="then fold the tables' logs into base files")
+    parser.add_argument(
+        "--wait", type=float, default=600.0, metavar="S", help="for another writer (%(default)s s)"
+    )
+    parser.add_argument(
+        "--warehouse", type=Path, help="folder of all tables (AIIC_WAREHOUSE, build/warehouse)"
+    )
+    parser.set_defaults(func=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    # Imported here: every command line pays for what this module imports at its top.
+    from infra.hudi import compact
+    from infra.hudi_reading import is_table
+    from infra.spark import JarsMissing, spark_session
+    from infra.table_lock import TableLocked, table_lock
+    from jobs.batch.merge import merge_files
+    from pipelines.ontology.store import default_warehouse
+    from pipelines.tunnel.merge import MergeConfig, items_table, knowledge_table
+    from schemas.derive import SchemaMismatch
+
+    warehouse = (args.warehouse or default_warehouse()).absolute()
+    table = knowledge_table(warehouse)
+    try:
+        files = _shards(args.files)
+        spark = spark_session("aiic merge")
+        if files:
+            config = MergeConfig(write_changes=args.changes, wait_for_lock_s=args.wait)
+            merged = merge_files(spark, files, table, config)
+            print(", ".join(f"{name} {value}" for name, value in asdict(merged).items()))
+        for found in (table, items_table(warehouse)) if args.compact else ():
+            if is_table(found):
+                with table_lock(spark, found, "compaction", args.wait):
+                    print(f"{found.name}: {compact(spark, found) or 'nothing to compact'}")
+    except (OSError, JarsMissing, SchemaMismatch, TableLocked) as error:
+        print(f"aiic merge: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _shards(paths: list[Path]) -> list[Path]:
+    """The files, and the Parquet files of the folders. Errors: FileNotFoundError."""
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted(path.glob("*.parquet")) if path.is_dir() else [path] if path.exists() else []
+        if not inside:
+            raise FileNotFoundError(f"{path}: no shard there")
+        found += inside
+    return found
