@@ -56,12 +56,15 @@ WORDS = {
 } | dict(zip("一二两三四五六七八九十单双", (1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 2), strict=True))
 
 
-@lru_cache(maxsize=1)
-def registry() -> pint.UnitRegistry[float]:
+def _registry() -> pint.UnitRegistry[float]:
     """The units library's registry, with the units of trade that it lacks."""
     units: pint.UnitRegistry[float] = pint.UnitRegistry(cache_folder=None)
     units.define("jin = 500 * gram")
     return units
+
+
+# One for the process, made on import: units of two registries do not mix, and threads share this module.
+_UNITS = _registry()
 
 
 @lru_cache(maxsize=4096)
@@ -77,7 +80,7 @@ def unit(text: str) -> pint.Unit | None:
         if not name.replace("_", "").isalpha() or (len(name) < 4 and name not in _SHORT):
             continue
         try:
-            return registry().Unit(name)
+            return _UNITS.Unit(name)
         except (pint.errors.PintError, AttributeError, ValueError, TypeError):
             continue
     return None
@@ -87,7 +90,7 @@ def unit(text: str) -> pint.Unit | None:
 def factor(source: pint.Unit, target: pint.Unit) -> float | None:
     """What to multiply by to get from one unit to another, or None when they measure different things."""
     try:
-        return float(registry().Quantity(1.0, source).to(target).magnitude)
+        return float(_UNITS.Quantity(1.0, source).to(target).magnitude)
     except (pint.errors.PintError, ValueError, TypeError):
         return None
 

@@ -169,9 +169,10 @@ def _add_extracted(item: ItemText, pool: _Pool) -> None:
         return
     if view.key.value_kind == "identifier":
         for match in _CODE.finditer(document.text):
-            if len(match[0]) >= 4 and (any(c.isdigit() for c in match[0]) or match[0].isupper()):
-                if document.inside(*match.span()):
-                    pool.add_text(match[0], match.span(), "extracted")
+            code = match[0]
+            looks_like_one = len(code) >= 4 and (any(c.isdigit() for c in code) or code.isupper())
+            if looks_like_one and document.inside(*match.span()):
+                pool.add_text(code, match.span(), "extracted")
     elif view.rule.kind in (AS_IS, UPPER):
         if view.key.value_kind == "measure":
             _add_number_phrases(item, pool)
@@ -217,9 +218,9 @@ def _add_stated_pairs(item: ItemText, pool: _Pool) -> None:
     """Merchant attributes named like the key, and "Key: value" in running text."""
     document = item.document
     for part in document.parts:
-        if part.name.startswith("attributes.") or part.name == "brand":
-            if names_match(part.name.removeprefix("attributes."), pool.view):
-                _add_statement(item, pool, part.start, part.end, "attribute")
+        is_merchants = part.name not in ("title", "description")
+        if is_merchants and names_match(part.name.removeprefix("attributes."), pool.view):
+            _add_statement(item, pool, part.start, part.end, "attribute")
     for form, _, end in item.grams:
         if form in pool.view.names and document.text[end : end + 2].strip()[:1] == ":":
             start = end + document.text[end : end + 4].index(":") + 1

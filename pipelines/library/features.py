@@ -2,7 +2,7 @@
 
 Two kinds: sparse tokens (hashed, for the linear stage) and dense numbers (for the boosted stage). Sparse tokens come at
 three levels, alone, with the key's name, and with category and key, so that a key never seen still has the first.
-Source: ours; `spikes`-like trials showed rule candidates with such features at F1 .83 on wdc_pave.
+Source: ours; the trial with a linear ranker alone reached F1 .83 on wdc_pave.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class ItemFeatures:
         known = candidate.position >= 0
         covered = bool(spans) and all(_covered(span, taken, known) for span in spans)
         covers = any(
-            s < start and end <= e or s <= start and end < e for s, e in spans for start, end, _ in taken
+            (s < start and end <= e) or (s <= start and end < e) for s, e in spans for start, end, _ in taken
         )
         return [
             candidate.similarity,

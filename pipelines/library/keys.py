@@ -14,7 +14,9 @@ from udfs.text import fold
 from udfs.tokens import match_form
 
 OPEN_SHARE = 0.2
-_COMMON_WORDS = frozenset("a an and the of for with in on to by or at from size style type set new".split())
+SCENARIO_KEY = "_scenario"
+_ARTICLES = ("a", "an", "and", "the", "of", "for", "with", "in", "on", "to", "by", "or", "at", "from")
+_COMMON_WORDS = frozenset(_ARTICLES) | {"size", "style", "type", "set", "new"}
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class CategoryView:
 def category_view(snapshot: Snapshot, category_id: str) -> CategoryView:
     """Prepare a category. Errors: KeyError when the ontology does not have it."""
     keys = tuple(_key_view(link, snapshot.values_of(link)) for link in snapshot.keys_of(category_id))
+    keys += _scenario_view(snapshot, category_id)
     surfaces: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for key_position, view in enumerate(keys):
         if view.rule.computes:
@@ -75,6 +78,19 @@ def category_view(snapshot: Snapshot, category_id: str) -> CategoryView:
         keys,
         {form: tuple(dict.fromkeys(found)) for form, found in surfaces.items()},
     )
+
+
+def _scenario_view(snapshot: Snapshot, category_id: str) -> tuple[KeyView, ...]:
+    """The scenario tags of a category as one more key, recognised by the words that name them (O1)."""
+    here = set(snapshot.ancestors(category_id))
+    tags = [
+        tag for tag in snapshot.tags.values() if not tag.category_ids or not here.isdisjoint(tag.category_ids)
+    ]
+    if not tags:
+        return ()
+    key = AttributeKey(category_id, SCENARIO_KEY, "Scenario", value_kind="enumerated", multi_valued=True)
+    values = [Value(tag.tag_id, tag.name, 0, tag.synonyms) for tag in tags]
+    return (_key_view(CategoryKey(key, ""), values),)
 
 
 def _key_view(link: CategoryKey, values: Sequence[Value]) -> KeyView:
@@ -93,8 +109,7 @@ def _key_view(link: CategoryKey, values: Sequence[Value]) -> KeyView:
         names=frozenset(match_form(name) for name in (link.key.name, *link.key.synonyms)) - {""},
         words=_value_words(values),
         total=total,
-        is_open=link.key.value_kind == "free"
-        or (rule.kind != CHOICE and (not total or once / total > OPEN_SHARE)),
+        is_open=link.key.value_kind == "free" or (rule.kind != CHOICE and once > OPEN_SHARE * total),
         capitalized=sum(value.text[:1].isupper() for value in values) / max(1, len(values)),
         longest_words=min(6, max((len(value.text.split()) for value in values), default=3)),
     )

@@ -14,7 +14,7 @@ from pipelines.library.keys import CategoryView
 from pipelines.library.ranker import PairInput
 from pipelines.ontology.release import Release
 from schemas.listing import Listing
-from udfs.document import Document, document
+from udfs.document import Document
 
 Floats = npt.NDArray[np.float32]
 ENCODED_CHARS = 700
@@ -38,7 +38,7 @@ def encoded_text(found: Document) -> str:
 def is_searched(category: CategoryView, key_position: int) -> bool:
     """Whether a key's values are looked for by similarity: not where they are computed from the text."""
     view = category.keys[key_position]
-    return not view.rule.computes and view.key.value_kind != "identifier" and bool(view.values)
+    return not view.rule.computes and view.key.value_kind != "identifier" and view.value_set_id != ""
 
 
 def similar_values(

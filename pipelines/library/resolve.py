@@ -65,6 +65,6 @@ def _value_id(view: KeyView, candidate: Candidate) -> str:
 
 
 def _method(chosen: Sequence[Candidate], method: str) -> str:
-    """ "extraction" where the ranker chose only values that were computed from the text."""
+    """Name it extraction where the ranker chose only values that were computed from the text."""
     computed = all(candidate.position < 0 and "extracted" in candidate.sources for candidate in chosen)
     return "extraction" if method == "ranker" and computed else method

@@ -10,7 +10,6 @@ from schemas.listing import Listing
 from udfs.version import version_of, with_digest
 
 CATEGORY_ATTR = "_category"
-SCENARIO_ATTR = "_scenario"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -100,10 +100,8 @@ def joined(parts: Sequence[RankerRows]) -> RankerRows:
     whole = RankerRows([], [], [], [], sp.vstack([part.tokens for part in parts], format="csr"))
     offset = 0
     for part in parts:
-        for pair in part.pairs:
-            pair.item += offset
-        offset += 1 + max((pair.item for pair in part.pairs), default=offset) - offset
-        whole.pairs += part.pairs
+        whole.pairs += [replace(pair, item=pair.item + offset) for pair in part.pairs]
+        offset += 1 + max((pair.item for pair in part.pairs), default=0)
         whole.gold += part.gold
         whole.items += part.items
         whole.keys += part.keys

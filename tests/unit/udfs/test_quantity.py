@@ -50,7 +50,9 @@ def test_rules(name, instruction, text, value):
 
 
 def test_a_rule_that_is_not_understood_changes_nothing():
-    key = AttributeKey("c", "k", "K", value_kind="measure", normalization=Normalization("Frobnicate", "as you like"))
+    key = AttributeKey(
+        "c", "k", "K", value_kind="measure", normalization=Normalization("Frobnicate", "as you like")
+    )
     assert rule_of(key).kind == AS_IS
     assert normalized("12 In", rule_of(key)) == "12 In"
 
@@ -67,7 +69,10 @@ def test_spans_lie_in_the_text_and_hold_the_number(text):
         assert number(text[found.start : found.number_end]) == found.value
 
 
-@given(st.text(max_size=120), st.sampled_from([CM, GRAMS, read_rule("Delete Marks", ""), read_rule("Numeric Standardization", "")]))
+@given(
+    st.text(max_size=120),
+    st.sampled_from([CM, GRAMS, read_rule("Delete Marks", ""), read_rule("Numeric Standardization", "")]),
+)
 def test_extraction_never_leaves_the_text(text, rule):
     assert all(0 <= s.start < s.end <= len(text) and s.value for s in extracted(text, rule))
 

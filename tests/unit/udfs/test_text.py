@@ -13,16 +13,35 @@ import udfs.text
 import udfs.tokens
 from schemas.listing import Listing
 from udfs.document import document
-from udfs.text import clean, fold
+from udfs.text import clean
 
 HOSTILE = st.text(max_size=120) | st.lists(
-    st.sampled_from(["<b>", "</b>", "&quot;", "&#39;", "&amp", "<script>", "</script>", "１２", "　", "\u202e", "\x00", "a", "<", "£"]),
+    st.sampled_from(
+        [
+            "<b>",
+            "</b>",
+            "&quot;",
+            "&#39;",
+            "&amp",
+            "<script>",
+            "</script>",
+            "１２",
+            "　",
+            "\u202e",
+            "\x00",
+            "a",
+            "<",
+            "£",
+        ]
+    ),
     max_size=30,
 ).map("".join)
 
 
 @pytest.mark.parametrize(
-    "module", [udfs.document, udfs.normalize, udfs.quantity, udfs.text, udfs.tokens], ids=lambda module: module.__name__
+    "module",
+    [udfs.document, udfs.normalize, udfs.quantity, udfs.text, udfs.tokens],
+    ids=lambda module: module.__name__,
 )
 def test_examples_in_docstrings_hold(module):
     assert doctest.testmod(module).failed == 0
