@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronPartitionTimetable, Param
 
-from infra.airflow import FLEET_POOL, WRITER_POOL, default_args, spark_job
+from infra.airflow import FLEET_POOL, WRITER_POOL, default_args, default_warehouse, spark_job
 
 JOB = "jobs/batch/daily_item_knowledge.py"
 # The partition where Airflow made one (schedule, backfill, REST), else the date the run was started with.
@@ -27,9 +27,10 @@ The listings of one day become rows of `item_knowledge`. One run a day, of the d
 | `report` | `report.json`, `report.html` beside the plan | it only reads |
 
 - **Run one day**: `./aiic run --day 2026-11-01 --listings F --ontology NAME`, or in the web page with *Trigger*.
-- **Backfill**: `airflow backfill create --dag-id daily_item_knowledge --from-date 2026-11-01 --to-date 2026-11-07`,
+- **Backfill**: `./aiic airflow backfill create --dag-id daily_item_knowledge --from-date 2026-11-01 --to-date 2026-11-07`,
   both days included; listings of a day are looked for in `<warehouse>/incoming/<day>/`. An old day cannot undo newer
   knowledge: rows are ordered by the time of their input. Add `--reprocess-behavior failed` to repeat failed days only.
+- **Web page and scheduler**: `./aiic airflow standalone`; end it with Ctrl-C.
 - **Catch-up** is off: a DAG that was paused for a week does not start seven runs; use a backfill, it has its own limit.
 - **After a failure** clear the failed task: finished shards are kept. A dead inference server, a full disk or an absent
   file fail the task with a message that says what to do; nothing is half-written.
@@ -47,7 +48,7 @@ with DAG(
         "day": Param(None, type=["null", "string"], format="date", description="day; empty: the run's own"),
         "listings": Param("", type="string", description="file or folder; empty: <warehouse>/incoming/<day>"),
         "ontology": Param("demo", type="string", description="name or folder of a released ontology"),
-        "warehouse": Param("build/warehouse", type="string", description="folder of the tables and plans"),
+        "warehouse": Param(default_warehouse(), type="string", description="folder of the tables and plans"),
         "discriminator": Param("cascade", enum=["cascade", "all", "off"], description="who answers"),
         "limit": Param(0, type="integer", minimum=0, description="first listings only; 0: all"),
     },

@@ -19,6 +19,8 @@ from infra.spark_submit import CONF, DEFAULT_MASTER, ROOT, SPARK_SUBMIT, job_env
 
 AIRFLOW_PYTHON = ROOT / ".local/airflow/bin/python"
 CONNECTION = "spark_default"
+API_PORT = "18130"
+WAREHOUSE_VARIABLE = "AIIC_WAREHOUSE"
 FLEET_POOL = "inference_fleet"
 WRITER_POOL = "item_knowledge_writer"
 POOLS: Mapping[str, tuple[int, str]] = {
@@ -52,6 +54,9 @@ class AirflowHome:
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
             "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": API_PORT,
+            "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{API_PORT}",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{API_PORT}/execution/",
             f"AIRFLOW_CONN_{CONNECTION.upper()}": json.dumps(spark),
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
@@ -80,6 +85,11 @@ def spark_job(task_id: str, application: str, arguments: Sequence[str], **settin
         env_vars=job_environment(),
         **settings,
     )
+
+
+def default_warehouse() -> str:
+    """The folder of tables and plans: AIIC_WAREHOUSE, else build/warehouse of this checkout."""
+    return os.environ.get(WAREHOUSE_VARIABLE) or str(ROOT / "build/warehouse")
 
 
 def default_args(retries: int = 2, retry_delay_s: int = 30) -> dict[str, Any]:

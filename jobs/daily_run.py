@@ -11,7 +11,7 @@ from typing import Any
 from infra.airflow import AirflowHome, start_run
 from infra.spark_submit import DEFAULT_MASTER, start_spark_job
 from jobs.run_watch import watch
-from pipelines.tunnel.plan_folder import PlanFolder, current_plan, day_folder, read_json
+from pipelines.tunnel.plan_folder import PlanFolder, current_plan, day_folder, forget_error, noted_error
 
 DAG_ID = "daily_item_knowledge"
 JOB = "jobs/batch/daily_item_knowledge.py"
@@ -45,7 +45,7 @@ def run_daily(run: DailyRun, via: str, airflow_home: Path) -> PlanFolder:
     """
     log = run.log(via)
     log.parent.mkdir(parents=True, exist_ok=True)
-    (day_folder(run.warehouse, run.day) / "last_error.json").unlink(missing_ok=True)
+    forget_error(day_folder(run.warehouse, run.day))
     print(f"day {run.day} by {via}; log: {log}", file=sys.stderr, flush=True)
     with log.open("wb") as output:
         if via == "airflow":
@@ -77,10 +77,8 @@ def _arguments(run: DailyRun) -> list[str]:
 
 
 def _reason(run: DailyRun) -> str:
-    found = read_json(day_folder(run.warehouse, run.day) / "last_error.json")
-    if found is None:
-        return "the job ended without telling why (was it killed?); run the same command again to go on"
-    return f"step {found['step']}: {found['reason']}"
+    untold = "the job ended without telling why (was it killed?); run the same command again to go on"
+    return noted_error(day_folder(run.warehouse, run.day)) or untold
 
 
 def read_report(folder: PlanFolder) -> dict[str, Any]:

@@ -7,19 +7,28 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from py4j.protocol import Py4JError
 
-from jobs.batch.daily_item_knowledge_steps import STEPS, Context
+from jobs.batch.daily_item_knowledge_context import Context
+from jobs.batch.daily_item_knowledge_merge import merge
+from jobs.batch.daily_item_knowledge_plan import plan
+from jobs.batch.daily_item_knowledge_recognise import recognise
+from jobs.batch.daily_item_knowledge_report import report
 from jobs.batch.expected_errors import expected_errors
 from pipelines.ontology.store import default_warehouse
 from pipelines.tunnel.daily_item_knowledge import DailyConfig, day_start_ms
 from pipelines.tunnel.plan import ROWS_PER_SHARD
-from pipelines.tunnel.plan_folder import day_folder, write_json
+from pipelines.tunnel.plan_folder import day_folder, note_error
 
-LAST_ERROR = "last_error.json"
+STEPS: Mapping[str, Callable[[Context], None]] = {
+    "plan": plan,
+    "recognise": recognise,
+    "merge": merge,
+    "report": report,
+}
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -67,7 +76,7 @@ def _failed(config: DailyConfig, step: str, reason: str) -> int:
     """Tell the reason, here and to whoever watches the day's folder."""
     print(f"daily_item_knowledge {step}: {reason}", file=sys.stderr, flush=True)
     try:
-        write_json(day_folder(config.warehouse, config.day) / LAST_ERROR, {"step": step, "reason": reason})
+        note_error(day_folder(config.warehouse, config.day), step, reason)
     except OSError as error:
         print(f"(the reason could not be noted: {error})", file=sys.stderr)
     return 1

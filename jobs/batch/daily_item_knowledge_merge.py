@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,10 +10,35 @@ from pyspark.sql import SparkSession
 
 from infra.hudi_reading import commits, is_table
 from infra.spark import struct_type
+from jobs.batch.daily_item_knowledge_context import Context, now_ms, say
 from jobs.batch.merge import merge_files, merge_items
-from pipelines.tunnel.merge import MergedFiles, MergeResult
-from pipelines.tunnel.plan_folder import PlanFolder
+from pipelines.tunnel.merge import MergedFiles, MergeResult, knowledge_table
+from pipelines.tunnel.plan_folder import PlanError, PlanFolder, unfinished
+from pipelines.tunnel.run_summary import add_to_step
 from schemas.shard import ShardEntry, ShardItem
+
+
+def merge(context: Context) -> None:
+    """Bring the results into item_knowledge, unless they are there.
+
+    Errors: PlanError while shards are left; TableLocked, SchemaMismatch, and the table is as it was.
+    """
+    folder, _, entries = context.current()
+    left = unfinished(folder, entries)
+    if left:
+        raise PlanError(
+            f"{len(left)} of {len(entries)} shards are not recognised; run the `recognise` step first"
+        )
+    table = knowledge_table(context.config.warehouse)
+    results = unmerged_results(folder, entries, table)
+    if not results:
+        say("merge: the table holds all results of this plan, nothing to do")
+        return
+    started_s = time.monotonic()
+    merged = merge_files(context.spark, results, table)
+    counts = {"rows_merged": merged.written, "rows_changed": merged.changed}
+    add_to_step(folder, "merge", {"merge": time.monotonic() - started_s}, counts, now_ms())
+    say(f"merge: {merged.written:,} rows written, {merged.changed:,} of them say something new")
 
 
 def take_over_items(spark: SparkSession, folder: PlanFolder, table: Path) -> MergeResult:
@@ -25,12 +51,3 @@ def unmerged_results(folder: PlanFolder, entries: Sequence[ShardEntry], table: P
     """The results that the table does not hold yet; needs no Spark."""
     results = [folder.result(entry.shard_id) for entry in entries]
     return MergedFiles(table).without(results, lambda: commits(table)) if is_table(table) else results
-
-
-def merge_results(spark: SparkSession, results: Sequence[Path], table: Path) -> dict[str, int]:
-    """Merge results; returns what was counted. Repeating it changes nothing.
-
-    Errors: TableLocked, SchemaMismatch; the table is then as it was.
-    """
-    merged = merge_files(spark, results, table)
-    return {"rows_merged": merged.written, "rows_changed": merged.changed}

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from pyspark.sql import SparkSession
 
+from jobs.batch.daily_item_knowledge_context import Context, now_ms, say
 from jobs.batch.progress_bar import shown_progress
 from jobs.batch.shard_worker import DONE, FAILED, GIVEN_UP, Outcome, WorkOrder, work_through
 from pipelines.library.recogniser import RecogniserConfig
@@ -20,6 +21,16 @@ from schemas.shard import ShardEntry
 
 class RecogniseFailed(RuntimeError):
     """Shards are left because a system that they need is broken. Finished shards are kept."""
+
+
+def recognise(context: Context) -> None:
+    """Recognise the shards that have no result yet. Errors: PlanError, RecogniseFailed."""
+    folder, plan, entries = context.current()
+    if not unfinished(folder, entries):
+        say(f"recognise: all {len(entries)} shards were finished before, nothing to do")
+        return
+    done = recognise_plan(context.spark, folder, plan, entries, context.recogniser, context.config.shard)
+    say(f"recognise: {done} of {len(entries)} shards recognised, the others were finished before")
 
 
 def recognise_plan(
@@ -43,8 +54,7 @@ def recognise_plan(
         with shown_progress(lambda: progress_of(folder, entries)):
             outcomes = claim_shards(spark, order, left)
     finally:
-        now_ms = int(time.time() * 1000)
-        add_to_step(folder, "recognise", {"recognise": time.monotonic() - started}, {}, now_ms)
+        add_to_step(folder, "recognise", {"recognise": time.monotonic() - started}, {}, now_ms())
     _require_all_done(outcomes)
     sweep_partials(folder)
     return sum(1 for outcome in outcomes if outcome.state == DONE)

@@ -18,6 +18,7 @@ from schemas.parse import BadRecord
 from schemas.shard import ShardEntry, ShardItem
 
 CURRENT = "current.json"
+LAST_ERROR = "last_error.json"
 
 
 class PlanError(RuntimeError):
@@ -105,6 +106,22 @@ def write_plan(folder: PlanFolder, plan: Plan, entries: Sequence[ShardEntry]) ->
 def point_to(folder: PlanFolder) -> None:
     """Make a plan the day's current one."""
     write_json(folder.root.parent / CURRENT, {"plan_id": folder.root.name})
+
+
+def note_error(day: Path, step: str, reason: str) -> None:
+    """Leave the reason of a failure in the day's folder, for whoever watches the run. Errors: OSError."""
+    write_json(day / LAST_ERROR, {"step": step, "reason": reason})
+
+
+def forget_error(day: Path) -> None:
+    """Remove the reason of an earlier failure."""
+    (day / LAST_ERROR).unlink(missing_ok=True)
+
+
+def noted_error(day: Path) -> str | None:
+    """The reason of the last failure, with its step; None where there is none."""
+    found = read_json(day / LAST_ERROR)
+    return None if found is None else f"step {found['step']}: {found['reason']}"
 
 
 def read_plan(folder: PlanFolder) -> tuple[Plan, list[ShardEntry]]:

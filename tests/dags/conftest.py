@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Airflow reads these when it is imported; its own home must not be the one of a person's runs.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="aiic-dag-tests-")
+os.environ.pop("AIIC_WAREHOUSE", None)
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = "sqlite:////nonexistent/airflow.db"

@@ -7,8 +7,9 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.batch.daily_item_knowledge_plan import Intake, discard, keep_intake, staging, take_in, write_shards
+from jobs.batch.daily_item_knowledge_intake import Intake, discard, keep_intake, staging, take_in
 from jobs.batch.daily_item_knowledge_recognise import RecogniseFailed, recognise_plan
+from jobs.batch.daily_item_knowledge_shards import write_shards
 from pipelines.library.recogniser import RecogniserConfig
 from pipelines.tunnel.intake_read import AbsentInput, EmptyInput
 from pipelines.tunnel.offline import ShardConfig

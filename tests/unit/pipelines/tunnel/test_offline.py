@@ -76,7 +76,8 @@ def shard(tmp_path):
     return make
 
 
-def run(folder, entry, recogniser, config=ShardConfig(chunk_rows=2, chunks_at_once=2)):
+def run(folder, entry, recogniser):
+    config = ShardConfig(chunk_rows=2, chunks_at_once=2)
     clock = iter([10.0, 12.5])
     return asyncio.run(recognise_shard(folder, entry, PLAN, recogniser, config, lambda: next(clock)))
 
