@@ -45,7 +45,7 @@ def run_sql(statement: str, views: Mapping[str, View], threads: int = 2) -> pa.T
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         try:
-            return connection.execute(statement).fetch_arrow_table()
+            return connection.sql(statement).to_arrow_table()
         except duckdb.Error as error:
             raise SqlRefused(f"{error}\nThere are: {', '.join(sorted(views))}") from error
 

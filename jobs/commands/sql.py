@@ -64,12 +64,12 @@ def _rows(result: Any) -> list[dict[str, Any]]:
 
 def _write_table(names: list[str], rows: list[tuple[Any, ...]], out: TextIO) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     from udfs.terminal import harmless
 
-    table = Table(*[Text(harmless(name)) for name in names], show_lines=False)
+    table = Table(*[Column(Text(harmless(name))) for name in names])
     for row in rows[:MAX_TABLE_ROWS]:
         table.add_row(*[Text(harmless(_cell(value))) for value in row])
     # A pipe has no width: there, lines are as long as they are.

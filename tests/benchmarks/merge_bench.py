@@ -1,0 +1,130 @@
+"""Sustained merge into item_knowledge with a million rows present: rows/s, winner look-up, commit, compaction and all.
+
+Run: `python -m tests.benchmarks.merge_bench [--present ROWS] [--batch ROWS] [--commits N]`. Batches are Parquet shards
+of whole items: half of them are present (their rows win), a quarter as many rows come late or twice and lose.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+
+from infra.hudi import HudiSettings
+from infra.hudi_reading import commits
+from infra.spark import spark_session
+from jobs.batch.merge import KNOWLEDGE, merge_files
+from pipelines.tunnel.merge import MergeResult
+from tests.benchmarks.parts import write_part
+
+ATTRIBUTES = 20
+FORMS = "array('loose leaf', 'tea bag', 'powder', 'compressed', 'ground')"
+
+
+def rows(spark: SparkSession, first_item: int, items: int, version: int) -> DataFrame:
+    """Rows of whole items: two evidences, provenance, digests, as recognition writes them."""
+    value = f"concat(element_at({FORMS}, cast(id % 5 as int) + 1), ' ', id % 997)"
+    evidence = f"named_struct('value', {value}, 'source_field', 'title', 'start', id % 80, 'end', id % 80 + 14, 'words', {value})"
+    frame = spark.range(first_item * ATTRIBUTES, (first_item + items) * ATTRIBUTES, 1, 4).selectExpr(
+        f"concat('sku-', lpad(id div {ATTRIBUTES}, 9, '0')) AS item_id",
+        f"concat('attribute_', id % {ATTRIBUTES}) AS attr_id",
+        f"concat('category-', (id div {ATTRIBUTES}) % 200) AS category_id",
+        f"concat('spu-', id div {5 * ATTRIBUTES}) AS spu_id",
+        "array(concat('category.attribute.', id % 997)) AS value_ids",
+        f"array({value}) AS value_texts",
+        "if(id % 4 = 0, 'not_stated', 'stated') AS status",
+        f"if(id % 3 = 0, array({evidence}, {evidence}), array({evidence})) AS evidence",
+        "round((id % 1000) / 1000, 4) AS confidence",
+        "named_struct('tier', 'offline', 'method', 'ranker', 'model', 'ranker-1+smollm2', 'ontology_version', 'v1-0123456789ab',"
+        f" 'prompt_version', 'p1', 'run_id', 'run-{version}') AS provenance",
+        f"md5(concat(id, 'f', {version})) AS fingerprint",
+        f"1790000000000L + {version} AS event_ms",
+        f"shiftleft(1790000000000L + {version}, 21) AS version",
+        f"md5(concat(id, 'd', {version})) AS digest",
+        "false AS is_deleted",
+    )
+    return frame.select(*[frame[part.name].cast(part.dataType) for part in KNOWLEDGE.schema])
+
+
+def shards(frame: DataFrame, folder: Path) -> list[Path]:
+    """Rows as Parquet files."""
+    frame.write.mode("overwrite").parquet(str(folder))
+    return sorted(folder.glob("*.parquet"))
+
+
+def batch_of(spark: SparkSession, number: int, present_items: int, size: int, folder: Path) -> list[Path]:
+    """One batch: half new items, half items that are present, and late repeats of a quarter as many rows."""
+    half = size // ATTRIBUTES // 2
+    new = rows(spark, present_items + number * half, half, 1000)
+    start = (number * 7919 * half) % max(1, present_items - half)
+    updated, late = rows(spark, start, half, 2000 + number), rows(spark, start, half // 2, 1)
+    return shards(new.unionByName(updated).unionByName(late), folder / f"batch-{number}")
+
+
+def timed(
+    spark: SparkSession, files: list[Path], table: Path, settings: HudiSettings
+) -> tuple[MergeResult, float]:
+    """One merge and its seconds."""
+    began = time.perf_counter()
+    done = merge_files(spark, files, table, settings=settings)
+    return done, time.perf_counter() - began
+
+
+def main() -> None:
+    """Measure and write the part `merge`."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--present", type=int, default=1_000_000)
+    parser.add_argument("--batch", type=int, default=80_000)
+    parser.add_argument("--commits", type=int, default=10)
+    parser.add_argument("--buckets", type=int, default=HudiSettings().buckets)
+    args = parser.parse_args()
+    settings = HudiSettings(buckets=args.buckets)
+    spark = spark_session("merge-bench", driver_memory="3g")
+    folder = Path(tempfile.mkdtemp(prefix="merge-bench-"))
+    try:
+        figures = measure(spark, folder, settings, args.present, args.batch, args.commits)
+    finally:
+        spark.stop()
+        shutil.rmtree(folder)
+    print(write_part("merge", figures))
+
+
+def measure(
+    spark: SparkSession, folder: Path, settings: HudiSettings, present: int, batch: int, number: int
+) -> dict[str, float]:
+    """Fill the table, warm up with one commit, then merge `number` batches and count everything."""
+    table, items = folder / "item_knowledge", present // ATTRIBUTES
+    done, took_s = timed(spark, shards(rows(spark, 0, items, 100), folder / "first"), table, settings)
+    print(f"first {done.written} rows: {took_s:.1f} s, {done.written / took_s:.0f} rows/s", flush=True)
+    fill_rate = done.written / took_s
+    timed(spark, batch_of(spark, number, items, batch, folder), table, settings)
+    batches = [batch_of(spark, at, items, batch, folder) for at in range(number)]
+    merged, total_s, slowest_s = 0, 0.0, 0.0
+    for files in batches:
+        done, took_s = timed(spark, files, table, settings)
+        merged, total_s, slowest_s = merged + done.read, total_s + took_s, max(slowest_s, took_s)
+        load = os.getloadavg()[0]
+        print(
+            f"{done.read} rows, {done.written} written: {took_s:.1f} s, {done.read / took_s:.0f} rows/s, load {load:.1f}",
+            flush=True,
+        )
+    folded = len(commits(table)) - number - 2
+    return {
+        "merge_rows_per_s": round(merged / total_s, 1),
+        "merge_first_load_rows_per_s": round(fill_rate, 1),
+        "merge_slowest_commit_s": round(slowest_s, 1),
+        "merge_compactions_included": folded,
+        "merge_rows_present": present,
+        "merge_batch_rows": round(merged / number),
+    }
+
+
+if __name__ == "__main__":
+    main()
