@@ -11,7 +11,7 @@ CODE := $(TYPED) dags tests
 PYTEST := -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format test-unit test-spark test-dags test-integration bench requirements clean distclean
+.PHONY: help setup demo test check format test-unit test-spark test-dags test-integration bench bench-real bench-clone requirements clean distclean
 
 help:  ## show this text
 	@echo "Open AI item center. Needs Python 3.11, Java 17, Maven and a C compiler; everything else is set up below .local/."
@@ -61,8 +61,14 @@ test-dags: setup  ## tests of DAGs
 test-integration: setup  ## tests with real Kafka, vLLM and Hudi
 	$(ENGINES) $(PYTEST) tests/integration
 
-bench: setup  ## the figures, into build/bench/*.json
-	@./aiic bench
+bench: setup  ## the figures of the offline tier, into build/bench/*.json
+	@$(ENGINES) -m tests.benchmarks.offline
+
+bench-real: setup  ## the whole job on real input by its DAG, twice (needs AIIC_SHARED_DATA)
+	@./aiic up --only encoder,discriminator && $(ENGINES) -m tests.benchmarks.real_input
+
+bench-clone: setup  ## make demo in a fresh clone with empty caches, twice
+	@$(ENGINES) -m tests.benchmarks.fresh_clone
 
 requirements: setup  ## compile infra/requirements/*.in into hashed .txt files (UPGRADE=1 takes newer versions)
 	@for name in uv engines airflow inference; do \

@@ -13,7 +13,8 @@ from typing import Any
 
 import psutil
 
-BENCH = Path(__file__).resolve().parents[2] / "build" / "bench"
+ROOT = Path(__file__).resolve().parents[2]
+BENCH = ROOT / "build" / "bench"
 PACKAGES = (
     "pyspark",
     "hudi",
