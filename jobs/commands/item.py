@@ -98,29 +98,37 @@ def _heading(view: ItemView) -> Text:
 
 
 def _facts(facts: tuple[KnowledgeRow, ...]) -> Table:
+    """A row a fact; what made it stands below the table, once for all rows that have it in common."""
     from rich.table import Table
     from rich.text import Text
 
     from udfs.terminal import harmless
 
-    table = Table("attribute", "values", "conf.", "method", "by", "state of", "version")
+    makers = list(dict.fromkeys(map(_made, facts)))
+    table = Table("attribute", "values", "conf.", "method", "evidence", "by", box=None, pad_edge=False)
     for row in facts:
-        values = (
-            Text(harmless("; ".join(row.value_texts))) if row.value_texts else Text("not stated", style="dim")
-        )
-        made = f"{row.provenance.tier} {row.provenance.run_id} {row.provenance.ontology_version}"
-        when = datetime.fromtimestamp(row.event_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        cells = (
-            row.attr_id,
-            values,
-            f"{row.confidence:.2f}",
-            row.provenance.method,
-            made,
-            when,
-            str(row.version),
-        )
-        table.add_row(*[cell if isinstance(cell, Text) else Text(harmless(cell)) for cell in cells])
+        said = "; ".join(row.value_texts)
+        cells = (row.attr_id, said, f"{row.confidence:.2f}", row.provenance.method, _words(row))
+        shown = [Text(harmless(cell)) for cell in cells]
+        shown[1] = shown[1] if said else Text("not stated", style="dim")
+        table.add_row(*shown, Text(str(makers.index(_made(row)) + 1), style="dim"))
+    lines = [f"{number} {harmless(made)}" for number, made in enumerate(makers, 1)]
+    table.caption, table.caption_justify = Text("\n".join(lines), style="dim"), "left"
     return table
+
+
+def _made(row: KnowledgeRow) -> str:
+    when = datetime.fromtimestamp(row.event_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    by = row.provenance
+    return (
+        f"{by.tier} run {by.run_id}, ontology {by.ontology_version}, state of {when}, version {row.version}"
+    )
+
+
+def _words(row: KnowledgeRow) -> str:
+    """The first words that support each value, and the field that they stand in."""
+    first = {found.value: found for found in reversed(row.evidence)}
+    return "; ".join(f"{found.words} ({found.source_field})" for found in reversed(first.values()))
 
 
 def _field(field: FieldText) -> Text:
