@@ -12,6 +12,7 @@ from infra.airflow import AirflowHome, start_run
 from infra.spark_submit import DEFAULT_MASTER, start_spark_job
 from jobs.run_watch import watch
 from pipelines.tunnel.plan_folder import PlanFolder, current_plan, day_folder, forget_error, noted_error
+from pipelines.tunnel.run_summary import STEPS
 
 DAG_ID = "daily_item_knowledge"
 JOB = "jobs/batch/daily_item_knowledge.py"
@@ -79,6 +80,12 @@ def _arguments(run: DailyRun) -> list[str]:
 def _reason(run: DailyRun) -> str:
     untold = "the job ended without telling why (was it killed?); run the same command again to go on"
     return noted_error(day_folder(run.warehouse, run.day)) or untold
+
+
+def did_nothing(folder: PlanFolder, since_s: float) -> bool:
+    """Whether a run that began at `since_s` found everything finished: the same listings, ontology and models."""
+    steps = [folder.step(name) for name in STEPS]
+    return all(step.exists() and step.stat().st_mtime < since_s for step in steps)
 
 
 def read_report(folder: PlanFolder) -> dict[str, Any]:

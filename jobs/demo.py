@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -67,9 +68,10 @@ def run_demo(demo: Demo) -> None:
     _title("2/4  release of the ontology: values encoded, indexes built")
     release = prepare_ontology(demo.warehouse, "demo")
     _title("3/4  DAG daily_item_knowledge: plan -> recognise -> merge -> report")
+    started_s = time.time()
     folder = run_daily(DailyRun(demo.day, demo.warehouse, demo.listings, release), "airflow", airflow_home())
     _title("4/4  what came out")
-    print_run(folder, demo.warehouse)
+    print_run(folder, demo.warehouse, started_s)
     _show_examples(folder)
     _next_steps(demo, folder)
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from jobs.daily_run import read_report
+from jobs.daily_run import did_nothing, read_report
 from pipelines.tunnel.plan_folder import PlanFolder
 
 COUNTS = (
@@ -25,9 +25,13 @@ COUNTS = (
 STEP_SECONDS = ("intake", "items", "plan", "recognise", "merge")
 
 
-def print_run(folder: PlanFolder, warehouse: Path, console: Console | None = None) -> None:
-    """Print the counts of a run, who answered, and where its report is."""
+def print_run(folder: PlanFolder, warehouse: Path, since_s: float, console: Console | None = None) -> None:
+    """Print the counts of a run that began at `since_s`, who answered, and where its report is."""
     out = console or Console()
+    if did_nothing(folder, since_s):
+        out.print(
+            "Nothing was repeated: the same listings were finished before with this ontology and these models."
+        )
     report = read_report(folder)
     out.print(_table(report))
     shown = ", ".join(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,7 +63,8 @@ def _run(args: argparse.Namespace) -> int:
             limit=args.limit,
             master=args.master or DEFAULT_MASTER,
         )
-        print_run(run_daily(run, args.via, airflow_home()), warehouse)
+        started_s = time.time()
+        print_run(run_daily(run, args.via, airflow_home()), warehouse, started_s)
     except (RunFailed, AirflowError, OntologyError, InferenceError, OSError, ValueError) as error:
         print(f"aiic run: {error}", file=sys.stderr)
         return 1
