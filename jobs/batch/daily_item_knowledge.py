@@ -68,6 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(config, step, str(error) or type(error).__name__)
     except Py4JError as error:
         return _failed(config, step, f"Spark gave up; its reason is in the log above. {str(error)[:300]}")
+    except Exception as error:
+        _failed(config, step, f"a fault of the program: {type(error).__name__}: {error}; the log tells where")
+        raise
     finally:
         context.close()
 
