@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
 
-from infra.faiss import FaissSearch
-from infra.vllm import EncoderClient
-from jobs.recogniser import default_config, released
-from pipelines.apps.evaluation_set import load_set
-from pipelines.apps.split_ontology import training_ontology, write_interchange
-from pipelines.library.pairs import encoded_text
+import numpy as np
+
+from jobs.training_sets import training_set
 from pipelines.library.ranker import FEATURE_VERSION, RankerMeta, save_ranker
 from pipelines.models.ranker_data import RankerRows, joined, ranker_rows
-from pipelines.models.ranker_fit import fit_ranker
-from pipelines.ontology.release import open_release
-from udfs.document import document
-from udfs.split import split_fifth
+from pipelines.models.ranker_fit import Fitted, fit_ranker
 
 
 def main() -> int:
@@ -31,11 +25,13 @@ def main() -> int:
         "sets", nargs="+", type=Path, help="folders with ontology/, listings.jsonl and gold.jsonl"
     )
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out-of-fold", type=Path, default=Path("build/ranker/out_of_fold.json"))
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
-    parts = [asyncio.run(_rows(folder)) for folder in args.sets]
+    parts = [_rows(folder) for folder in args.sets]
     counts = {folder.name: len(set(part.items)) for folder, part in zip(args.sets, parts, strict=True)}
-    fitted = fit_ranker(joined(parts), args.threads, _say)
+    rows = joined(parts)
+    fitted = fit_ranker(rows, args.threads, _say)
     meta = RankerMeta(
         version=time.strftime("%Y%m%d.%H%M", time.gmtime()),
         feature_version=FEATURE_VERSION,
@@ -46,27 +42,27 @@ def main() -> int:
         discriminator="",
         trained_on=counts,
     )
+    _save_out_of_fold(args.out_of_fold, rows, fitted)
     save_ranker(args.out, meta, fitted.weights, fitted.bias, fitted.boosted)
     _say(f"{args.out}: out-of-fold F1 {fitted.f1:.4f} at threshold {fitted.threshold}")
     return 0
 
 
-async def _rows(folder: Path) -> RankerRows:
-    found = load_set(
-        folder / "ontology", folder / "listings.jsonl", folder / "gold.jsonl", time.time_ns() // 10**6, None
-    )
-    train, _ = split_fifth([listing for listing in found.listings if listing.category_id])
-    gold: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
-    for pair in found.gold:
-        gold[pair.item_id][pair.key_id] = pair.values
-    url = default_config(Path()).encoder_url
-    with tempfile.TemporaryDirectory(prefix="aiic-train-") as scratch:
-        write_interchange(training_ontology(found.ontology, found.gold, train), Path(scratch) / "ontology")
-        release = open_release(await released(Path(scratch) / "ontology", url), FaissSearch())
-    async with EncoderClient(url) as encoder:
-        vectors = await encoder.embed([encoded_text(document(listing)) for listing in train])
-    _say(f"{folder.name}: {len(train)} training items encoded")
-    return ranker_rows(release, train, gold, vectors, leave_one_out=True)
+def _rows(folder: Path) -> RankerRows:
+    found = asyncio.run(training_set(folder))
+    _say(f"{folder.name}: {len(found.listings)} training items encoded")
+    return ranker_rows(found.release, found.listings, found.gold, found.vectors, leave_one_out=True)
+
+
+def _save_out_of_fold(path: Path, rows: RankerRows, fitted: Fitted) -> None:
+    """Keep what the ranker says of items that it did not learn from: `jobs.fit_cascade` needs it."""
+    ends = np.cumsum([len(pair.candidates) for pair in rows.pairs])[:-1]
+    parts = np.split(fitted.out_of_fold, ends)
+    found: dict[str, dict[str, list[float]]] = defaultdict(dict)
+    for item, key, part in zip(rows.items, rows.keys, parts, strict=True):
+        found[item][key] = [round(float(p), 5) for p in part]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found), "utf-8")
 
 
 def _say(what: str) -> None:

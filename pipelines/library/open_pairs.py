@@ -69,7 +69,7 @@ async def ask_discriminator(
     shared = _shared_texts([opened[places[0]] for places in by_item.values()])
     groups = list(by_item.values())
     calls = [
-        _ask_item([opened[place] for place in places], shared[opened[places[0]].item], client, config)
+        ask_item([opened[place] for place in places], shared[opened[places[0]].item], client, config)
         for places in groups
     ]
     answers: list[Answer | None] = [None] * len(opened)
@@ -81,9 +81,10 @@ async def ask_discriminator(
     return [answer for answer in answers if answer is not None]
 
 
-async def _ask_item(
+async def ask_item(
     pairs: Sequence[OpenPair], texts: tuple[str, str], client: Discriminator, config: RecogniserConfig
 ) -> tuple[list[Verdict], Usage]:
+    """The discriminator's verdicts on the open pairs of one item; `texts`: shared by its siblings, and its own."""
     settings = DiscriminateConfig(keys_per_request=config.keys_per_request)
     return await discriminate(texts[0], texts[1], [_question(pair) for pair in pairs], client, settings)
 
@@ -145,8 +146,11 @@ def _answer(pair: OpenPair, verdict: Verdict, config: RecogniserConfig, meta: Ra
 def mix(ranked: Floats, said: Sequence[float], meta: RankerMeta) -> Floats:
     """The ranker's and the discriminator's probabilities as one, by weights fitted on items that neither learned from."""
     constant, ranker, discriminator = meta.mix
-    return np.asarray(expit(constant + ranker * _logit(ranked) + discriminator * _logit(said)), np.float32)
+    return np.asarray(
+        expit(constant + ranker * log_odds(ranked) + discriminator * log_odds(said)), np.float32
+    )
 
 
-def _logit(p: Sequence[float] | Floats) -> Floats:
+def log_odds(p: Sequence[float] | Floats) -> Floats:
+    """Log-odds of probabilities, those next to 0 and 1 held back: a model's certainty is not that certain."""
     return np.asarray(logit(np.clip(np.asarray(p, np.float64), 1e-4, 1 - 1e-4)), np.float32)

@@ -1,0 +1,119 @@
+"""Fits how the discriminator's opinion joins the ranker's: `python -m jobs.fit_cascade SET... --ranker models/ranker`.
+
+Needs both servers up, and the out-of-fold probabilities that `jobs.train_ranker` left. Items that the discriminator
+was trained on are named by `--seen` (the first --seen-examples lines of its examples) and left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from infra.vllm import CompletionClient
+from jobs.recogniser import default_config
+from jobs.training_sets import TrainingSet, training_set
+from pipelines.library.keys import CategoryViews
+from pipelines.library.open_pairs import OpenPair, ask_item, open_pairs
+from pipelines.library.pairs import item_pairs, similar_values
+from pipelines.library.ranker import META, RankerMeta, load_ranker
+from pipelines.library.recogniser import RecogniserConfig
+from pipelines.models.cascade_fit import Opinion, fit_mixture
+from schemas.listing import Listing
+from udfs.document import document
+from udfs.text import fold
+
+OutOfFold = dict[str, dict[str, list[float]]]
+
+
+def main() -> int:
+    """Ask the discriminator about open pairs, fit the weights, and write them into the ranker's metadata."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sets", nargs="+", type=Path)
+    parser.add_argument("--ranker", type=Path, required=True)
+    parser.add_argument("--out-of-fold", type=Path, default=Path("build/ranker/out_of_fold.json"))
+    parser.add_argument("--seen", type=Path, default=Path("build/discriminator/examples.jsonl"))
+    parser.add_argument(
+        "--seen-examples", type=int, default=0, help="how many examples were learned from; 0: all"
+    )
+    parser.add_argument("--items", type=int, default=120, help="items of each set")
+    args = parser.parse_args()
+    meta = load_ranker(args.ranker).meta
+    lines = (
+        args.seen.read_text("utf-8").splitlines()[: args.seen_examples or None] if args.seen.is_file() else []
+    )
+    seen = {json.loads(line)["item_id"] for line in lines}
+    out_of_fold: OutOfFold = json.loads(args.out_of_fold.read_text("utf-8"))
+    config = replace(default_config(Path()), ranker_dir=str(args.ranker))
+    opinions: list[Opinion] = []
+    for folder in args.sets:
+        found = asyncio.run(training_set(folder))
+        fresh = [
+            n
+            for n, item in enumerate(found.listings)
+            if item.item_id in out_of_fold and item.item_id not in seen
+        ]
+        chosen = random.Random(0).sample(fresh, min(args.items, len(fresh)))
+        opened = [pair for n in chosen for pair in _opened(found, n, out_of_fold, config, meta)]
+        opinions += asyncio.run(_opinions(opened, found, config))
+        print(
+            f"{folder.name}: {len(chosen)} of {len(fresh)} fresh items, {len(opened)} open pairs", flush=True
+        )
+    fitted = fit_mixture(opinions, meta.threshold)
+    print(json.dumps(asdict(fitted), indent=1))
+    if fitted.f1_both <= fitted.f1_ranker:
+        print("the discriminator adds nothing on these pairs: weights stay as they are", file=sys.stderr)
+        return 1
+    constant, ranker, discriminator = (round(weight, 4) for weight in fitted.mix)
+    new = replace(meta, mix=(constant, ranker, discriminator))
+    (args.ranker / META).write_text(json.dumps(asdict(new), indent=1) + "\n", "utf-8")
+    return 0
+
+
+def _opened(
+    found: TrainingSet, number: int, out_of_fold: OutOfFold, config: RecogniserConfig, meta: RankerMeta
+) -> Sequence[OpenPair]:
+    """The labelled pairs of one item that the ranker, not having learned from it, leaves open."""
+    listing = found.listings[number]
+    category = CategoryViews(found.release.snapshot).of(str(listing.category_id))
+    labels = found.gold[listing.item_id]
+    own = [Counter(map(fold, labels.get(view.key.key_id, ()))) for view in category.keys]
+    similar = similar_values(found.release, category, found.vectors[number], config.top_k)
+    item = item_pairs(number, listing, document(listing), category, similar, own)
+    known = out_of_fold[listing.item_id]
+    ranked = [
+        np.asarray(known.get(view.key.key_id, [0.0] * len(pair.candidates)), np.float32)
+        for view, pair in zip(category.keys, item.pairs, strict=True)
+    ]
+    return open_pairs(number, item, ranked, config, meta)
+
+
+async def _opinions(
+    opened: Sequence[OpenPair], found: TrainingSet, config: RecogniserConfig
+) -> list[Opinion]:
+    async with CompletionClient(config.discriminator_url, concurrency=config.concurrency) as client:
+        calls = [ask_item([pair], (_text(pair.source.listing), ""), client, config) for pair in opened]
+        replies = await asyncio.gather(*calls)
+    opinions = []
+    for pair, ((verdict,), _) in zip(opened, replies, strict=True):
+        gold = set(map(fold, found.gold[pair.source.listing.item_id].get(pair.view.key.key_id, ())))
+        true = [candidate.folded in gold for candidate in pair.offered]
+        if not verdict.failed:
+            opinions.append(Opinion(pair.probabilities.tolist(), verdict.p, true, len(gold) - sum(true)))
+    return opinions
+
+
+def _text(listing: Listing) -> str:
+    return document(listing).text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

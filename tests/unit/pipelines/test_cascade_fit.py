@@ -1,0 +1,42 @@
+"""The joint weights: they help where the discriminator knows more, and are refused on too little."""
+
+import random
+
+import pytest
+
+from pipelines.models.cascade_fit import Opinion, fit_mixture
+
+
+def opinions(count, knows, seed=1):
+    """Pairs of three candidates, one true; the ranker is unsure, the discriminator says what it `knows`."""
+    rng = random.Random(seed)
+    found = []
+    for _ in range(count):
+        true = [False, False, False]
+        true[rng.randrange(3)] = True
+        ranked = [rng.uniform(0.2, 0.7) for _ in true]
+        said = [(0.9 if t else 0.1) if knows else rng.random() for t in true]
+        found.append(Opinion(ranked, said, true, 0))
+    return found
+
+
+def test_a_discriminator_that_knows_gets_weight_and_helps():
+    fitted = fit_mixture(opinions(200, knows=True), 0.5)
+    assert fitted.mix[2] > 0.5
+    assert fitted.f1_both > 0.98 > fitted.f1_ranker
+    assert fitted.pairs == 200
+
+
+def test_noise_gets_no_weight():
+    fitted = fit_mixture(opinions(400, knows=False), 0.5)
+    assert abs(fitted.mix[2]) < 0.2
+
+
+def test_missed_values_count_against_both():
+    rich = [Opinion(o.ranked, o.said, o.true, 1) for o in opinions(200, knows=True)]
+    assert fit_mixture(rich, 0.5).f1_both == pytest.approx(2 / 3, abs=0.02)
+
+
+def test_too_few_pairs_are_refused():
+    with pytest.raises(ValueError, match="too few"):
+        fit_mixture(opinions(10, knows=True), 0.5)
