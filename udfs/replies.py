@@ -1,20 +1,27 @@
 """The discriminator's reply: what it may say, what it said, and how sure it was.
 
-A reply is a JSON list of one short text a key: the key's letter, then the numbers of the chosen candidates, growing:
-`["a2","b","c14"]` is candidate 2 for key a, none for b, 1 and 4 for c. So a key costs three tokens, and which candidate
-is chosen is always decided by one token that follows the letter.
+A reply has one line a key: the key's name, a colon, and the labels of the chosen candidates, or "none":
+
+    Material: linen; cotton
+    Color: none
+
+A small model copies a value far better than it counts to its number: with numbers in place of labels the same training
+stayed at chance.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from schemas.inference import Token
-from udfs.prompts import LETTERS, Question
+from udfs.prompts import NONE, Question, estimate_tokens, labels, shown_name
 
 UNREPORTED = -100.0
+AND = "; "
+END = "\n"
+MOST_VALUES = 5
+SPECIAL = frozenset("\\.^$*+?()[]{}|/")
 Choice = tuple[int, ...]
 
 
@@ -29,22 +36,30 @@ class ReplyRejected(ValueError):
 def reply_regex(questions: Sequence[Question]) -> str:
     r"""The regular expression that only possible replies match.
 
-    >>> reply_regex([Question("k", "K", "", ("x", "y"), False), Question("m", "M", "", ("x", "y"), True)])
-    '\\["a[0-1]?","b0?1?"\\]'
+    >>> reply_regex([Question("k", "K", "", ("x", "y"), False), Question("m", "M", "", ("1.5",), True)])
+    'K: (x|y|none)\\nM: (none|(1\\.5)(; (1\\.5)){0,0})\\n'
     """
-    parts = [f'"{letter}{_digits(question)}"' for letter, question in zip(LETTERS, questions, strict=False)]
-    return r"\[" + ",".join(parts) + r"\]"
+    return "".join(
+        f"{_escaped(shown_name(question))}: {_alternatives(question)}\\n" for question in questions
+    )
 
 
-def write_reply(choices: Sequence[Choice]) -> str:
-    """The reply that says these choices: the form that the model is trained on."""
-    parts = [f"{letter}{''.join(map(str, choice))}" for letter, choice in zip(LETTERS, choices, strict=False)]
-    return json.dumps(parts, separators=(",", ":"))
+def write_reply(questions: Sequence[Question], choices: Sequence[Choice]) -> str:
+    """The reply that makes these choices: the form that the model is trained on."""
+    lines = []
+    for question, choice in zip(questions, choices, strict=True):
+        named = labels(question)
+        lines.append(f"{shown_name(question)}: {AND.join(named[number] for number in choice) or NONE}{END}")
+    return "".join(lines)
 
 
 def longest_reply(questions: Sequence[Question]) -> int:
-    """Length of the longest possible reply in characters: no tokenizer makes more tokens of it."""
-    return 2 + sum(4 + (len(question.candidates) if question.multi else 1) for question in questions)
+    """About how many tokens the longest likely reply has; one that is cut there is rejected and asked again."""
+    total = 8
+    for question in questions:
+        longest = sorted((len(label.encode("utf-8", "replace")) for label in labels(question)), reverse=True)
+        total += estimate_tokens(shown_name(question)) + 8 + sum(longest[: 3 if question.multi else 1])
+    return total
 
 
 def parse_reply(reply: str, questions: Sequence[Question]) -> list[Choice]:
@@ -52,14 +67,10 @@ def parse_reply(reply: str, questions: Sequence[Question]) -> list[Choice]:
 
     Errors: ReplyRejected for anything that `reply_regex` would not let through. Nothing is guessed.
     """
-    try:
-        parts = json.loads(reply)
-    except (ValueError, RecursionError):
-        raise ReplyRejected("not_json", reply) from None
-    if not isinstance(parts, list) or len(parts) != len(questions):
+    lines = reply.removesuffix(END).split(END)
+    if len(lines) != len(questions):
         raise ReplyRejected("wrong_length", reply)
-    asked = zip(LETTERS, questions, parts, strict=False)
-    return [_choice(letter, question, part, reply) for letter, question, part in asked]
+    return [_choice(line, question, reply) for line, question in zip(lines, questions, strict=True)]
 
 
 def candidate_probabilities(
@@ -67,66 +78,90 @@ def candidate_probabilities(
 ) -> list[tuple[float, ...]]:
     """For each question the probability that each candidate is in the reply, from the tokens of a parsed reply.
 
-    The token after a key's letter decides: its distribution, over the candidates' numbers and the end of the text, is
-    renormalised to what the form allows (a server may report it before or after the constraint). A candidate of a multi-valued
-    key may also come second or later: its probability is that of coming first, plus, for every later place that the
-    reply reached, the probability that something smaller came before, times its share at that place. What would have
-    followed another first choice is not known; the reply's own continuation stands for it. Alternatives that the
-    server does not report count as zero. Where tokens do not fall apart as expected the answer is 0 for all.
+    Along the reply, every token's alternatives are sorted by the candidates that they would begin or go on with, and
+    their probabilities, renormalised to what the form allows, go to those candidates; where a token fits several, they
+    share it evenly, as what would have followed is not known. A later value of a multi-valued key counts with the
+    probability that there is a later value at all: the reply's own beginning stands for every other. Alternatives that
+    the server does not report count as zero. Where tokens do not fall apart as expected the answer is 0 for all.
 
     Shapes: N questions in, N tuples out, each as long as its question's candidates.
     """
-    found, at, starts = [], 0, _starts(tokens)
     text = "".join(token.text for token in tokens)
-    for letter, question in zip(LETTERS, questions, strict=False):
-        place = text.find(f'"{letter}', at)
-        if place < 0:
-            found.append((0.0,) * len(question.candidates))
-            continue
-        at = place + 2
-        found.append(_probabilities(tokens, starts, at, question))
+    starts = _starts(tokens)
+    found, at = [], 0
+    for question in questions:
+        total = [0.0] * len(question.candidates)
+        place = text.find(f"{shown_name(question)}:", at)
+        if place >= 0:
+            at = place + len(shown_name(question)) + 1
+            for shares in _places(tokens, starts.get(at), question):
+                total = [sum(pair) for pair in zip(total, shares, strict=True)]
+        found.append(tuple(min(1.0, round(value, 6)) for value in total))
     return found
 
 
-def _probabilities(
-    tokens: Sequence[Token], starts: Mapping[int, int], at: int, question: Question
-) -> tuple[float, ...]:
-    count = len(question.candidates)
-    total, reach, least = [0.0] * count, [1.0] * count, 0
-    while at in starts:
-        token = tokens[starts[at]]
-        shares = _shares(token, least, count)
-        for number in range(least, count):
-            named = sum(share for numbers, share in shares.items() if number in numbers)
-            before = sum(share for numbers, share in shares.items() if numbers and numbers[-1] < number)
-            total[number] += reach[number] * named
-            reach[number] *= before
-        said = _numbers(token.text, least, count)
-        if not said or not question.multi:
-            break
-        least, at = said[-1] + 1, at + len(token.text)
-    return tuple(min(1.0, round(value, 6)) for value in total)
+def _places(tokens: Sequence[Token], index: int | None, question: Question) -> Iterator[list[float]]:
+    """Per place of the reply's line, what each candidate has of it."""
+    forms = [f" {label}" for label in (*labels(question), NONE)]
+    reach = 1.0
+    while index is not None and index < len(tokens):
+        shares, index, goes_on = _place(tokens, index, forms)
+        yield [reach * share for share in shares[:-1]]
+        reach *= goes_on
+        if not question.multi or goes_on <= 0 or index >= len(tokens) or tokens[index].text[:1] == END:
+            return
+        index += 1
+        forms = forms[:-1]
+        forms.append("\0")  # "none" comes only first
 
 
-def _shares(token: Token, least: int, count: int) -> dict[Choice, float]:
-    """What may come at a place, and with what probability; no numbers: the end of the key's text."""
-    shares: dict[Choice, float] = {}
-    for text, logprob in {token.text: token.logprob, **token.top}.items():
-        numbers = _numbers(text, least, count)
-        if numbers is not None and logprob > UNREPORTED:
-            shares[numbers] = shares.get(numbers, 0.0) + math.exp(min(0.0, logprob))
-    whole = sum(shares.values())
-    return {numbers: share / whole for numbers, share in shares.items()} if whole > 0 else {}
+def _place(tokens: Sequence[Token], index: int, forms: Sequence[str]) -> tuple[list[float], int, float]:
+    """Shares of the forms at one place; the token that ends the place; the probability that another place follows."""
+    shares, alive, reach, said = [0.0] * len(forms), list(range(len(forms))), 1.0, ""
+    while index < len(tokens):
+        token = tokens[index]
+        options = {text: _fits(text, said, forms, alive) for text in {token.text: 0.0, **token.top}}
+        weights = _weights(token, options)
+        for text, weight in weights.items():
+            if text != token.text:
+                for number in options[text]:
+                    shares[number] += reach * weight / len(options[text])
+        alive = options[token.text]
+        if not alive:
+            return shares, index, 0.0
+        reach *= weights[token.text]
+        if token.text[:1] in (END, AND[0]):
+            for number in alive:
+                shares[number] += reach / len(alive)
+            ends = sum(weight for text, weight in weights.items() if text[:1] in (END, AND[0]))
+            goes_on = sum(weight for text, weight in weights.items() if text[:1] == AND[0])
+            return shares, index, goes_on / ends if ends else 0.0
+        said += token.text
+        index += 1
+    for number in alive:  # the reply was cut here
+        shares[number] += reach / len(alive)
+    return shares, index, 0.0
 
 
-def _numbers(text: str, least: int, count: int) -> Choice | None:
-    """The candidates that a token names, none for the end of the text; None for what the form does not allow."""
-    digits = text.partition('"')[0]
-    if not text or not all(char in "0123456789" for char in digits):
-        return None
-    numbers = tuple(map(int, digits))
-    allowed = list(numbers) == sorted(set(numbers)) and all(least <= number < count for number in numbers)
-    return numbers if allowed else None
+def _fits(text: str, said: str, forms: Sequence[str], alive: Sequence[int]) -> list[int]:
+    """The forms that can go on with a token."""
+    found = []
+    for number in alive:
+        rest = forms[number][len(said) :]
+        if (rest and text and rest.startswith(text)) or (not rest and text[:1] in (END, AND[0]) and text):
+            found.append(number)
+    return found
+
+
+def _weights(token: Token, options: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    """Probabilities of the tokens that fit something, renormalised."""
+    raw = {
+        text: math.exp(min(0.0, logprob))
+        for text, logprob in {token.text: token.logprob, **token.top}.items()
+        if options[text] and logprob > UNREPORTED
+    }
+    whole = sum(raw.values())
+    return {text: weight / whole for text, weight in raw.items()} if whole else {token.text: 0.0}
 
 
 def _starts(tokens: Sequence[Token]) -> dict[int, int]:
@@ -138,23 +173,31 @@ def _starts(tokens: Sequence[Token]) -> dict[int, int]:
     return starts
 
 
-def _digits(question: Question) -> str:
-    count = len(question.candidates)
-    if question.multi:
-        return "".join(f"{number}?" for number in range(count))
-    return f"[0-{count - 1}]?"
+def _alternatives(question: Question) -> str:
+    one = "|".join(map(_escaped, labels(question)))
+    if not question.multi:
+        return f"({one}|{NONE})"
+    more = min(MOST_VALUES, len(question.candidates)) - 1
+    return f"({NONE}|({one})({AND}({one})){{0,{more}}})"
 
 
-def _choice(letter: str, question: Question, part: object, reply: str) -> Choice:
-    if not isinstance(part, str) or part[:1] != letter:
+def _escaped(text: str) -> str:
+    return "".join(f"\\{char}" if char in SPECIAL else char for char in text)
+
+
+def _choice(line: str, question: Question, reply: str) -> Choice:
+    head = f"{shown_name(question)}: "
+    if not line.startswith(head):
         raise ReplyRejected("wrong_key", reply)
-    if not all(char in "0123456789" for char in part[1:]):
-        raise ReplyRejected("not_a_number", reply)
-    numbers = tuple(int(char) for char in part[1:])
-    if any(number >= len(question.candidates) for number in numbers):
+    said = line[len(head) :]
+    if said == NONE:
+        return ()
+    numbers = {label: number for number, label in enumerate(labels(question))}
+    values = said.split(AND)
+    if any(value not in numbers for value in values):
         raise ReplyRejected("no_such_candidate", reply)
-    if list(numbers) != sorted(set(numbers)):
+    if len(set(values)) < len(values):
         raise ReplyRejected("repeated", reply)
-    if len(numbers) > 1 and not question.multi:
+    if len(values) > (MOST_VALUES if question.multi else 1):
         raise ReplyRejected("too_many", reply)
-    return numbers
+    return tuple(sorted(numbers[value] for value in values))

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from pipelines.library.answers import Usage
 from schemas.inference import BadReply, Completion, RequestRefused
-from udfs.prompts import LETTERS, PROMPT_VERSION, Question, build_prompt, estimate_tokens
+from udfs.prompts import MOST_KEYS, PROMPT_VERSION, Question, build_prompt, estimate_tokens
 from udfs.replies import ReplyRejected, candidate_probabilities, longest_reply, parse_reply, reply_regex
 
 __all__ = ["PROMPT_VERSION", "DiscriminateConfig", "Discriminator", "Question", "Verdict", "discriminate"]
@@ -134,7 +134,7 @@ async def _ask_once(
 
 def _groups(questions: Sequence[Question], cfg: DiscriminateConfig) -> Iterator[list[Question]]:
     """Consecutive questions, as many a request as the configuration and the model's window allow."""
-    most = max(1, min(cfg.keys_per_request, len(LETTERS)))
+    most = max(1, min(cfg.keys_per_request, MOST_KEYS))
     group: list[Question] = []
     tokens = 0
     for question in questions:

@@ -42,11 +42,11 @@ class TrainConfig:
     seed: int = 0
     rank: int = 8
     alpha: int = 16
-    first_layer: int = 10
+    first_layer: int = 6
     learning_rate: float = 1e-3
     floor: float = 0.05
     warmup_steps: int = 20
-    items_a_step: int = 3
+    items_a_step: int = 1
     checkpoint_minutes: float = 5.0
     report_items: int = 25
 

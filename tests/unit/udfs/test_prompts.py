@@ -18,25 +18,22 @@ from udfs.prompts import (
     cut,
     estimate_tokens,
     gist,
+    labels,
 )
 
 MATERIAL = Question("material", "Material", "What it is made of", ("cotton", "linen"), True)
 SIZE = Question("size", "Size", "", ("S", "M", "L"), False)
 
 
-def test_prompt_says_shared_text_then_own_text_then_keys_with_numbered_candidates() -> None:
+def test_prompt_says_shared_text_then_own_text_then_keys_with_their_candidates() -> None:
     assert build_prompt("Plain shirt", "size M", [MATERIAL, SIZE]).split("\n") == [
         INSTRUCTION,
         "Item: Plain shirt",
         "This one: size M",
-        "a*) Material (What made)",
-        "0 cotton",
-        "1 linen",
-        "b) Size",
-        "0 S",
-        "1 M",
-        "2 L",
+        "Material* (What made): cotton; linen",
+        "Size: S; M; L",
         "Reply:",
+        "",
     ]
 
 
@@ -56,7 +53,7 @@ def test_hostile_text_stays_on_its_line_and_keeps_no_structure_characters() -> N
     prompt = build_prompt(HOSTILE, HOSTILE, [question, SIZE])
     assert len(prompt.split("\n")) == len(clean.split("\n"))
     assert not set("<>[]{}|\r\x00\u2028\u202e\x85") & set(prompt)
-    assert prompt.count("\nReply:") == 1
+    assert prompt.count("\nReply:") == 1 and prompt.endswith("\nReply:\n")
 
 
 @given(st.text(max_size=300))
@@ -82,6 +79,23 @@ def test_candidates_show_the_words_that_a_value_was_computed_from() -> None:
     assert candidate_text("14.0", "5.5 inches") == "5.5 inches = 14.0"
     assert candidate_text("Cotton", "cotton") == "Cotton"
     assert candidate_text("Cotton") == "Cotton"
+
+
+def test_labels_are_the_listings_words_and_never_alike() -> None:
+    computed = Question(
+        "width", "Width", "", ("14 in = 35.6", "14 in = 14.0", "None", "\u200b", "a; b"), False
+    )
+    assert labels(computed) == ("14 in", "14 in (1)", "None (2)", "(3)", "a, b")
+    assert (
+        build_suffix([computed]) == "\nWidth: 14 in = 35.6; 14 in (1) = 14.0; None (2); (3); a, b\nReply:\n"
+    )
+
+
+@given(st.lists(st.text(max_size=70), min_size=1, max_size=10))
+def test_labels_of_any_candidates_differ_and_name_no_structure(candidates: list[str]) -> None:
+    named = labels(Question("k", "K", "", tuple(candidates), True))
+    assert len(set(named)) == len(candidates)
+    assert all(label and label != "none" and not set(";\n<>[]{}|") & set(label) for label in named)
 
 
 def test_gist_leaves_out_the_name_and_empty_words() -> None:

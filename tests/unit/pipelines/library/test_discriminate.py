@@ -36,8 +36,8 @@ def says(chooses: Callable[[str], tuple[int, ...]]) -> Callable[[str], str]:
     """A model that answers every key of a prompt by its name."""
 
     def answer(prompt: str) -> str:
-        names = re.findall(r"^[a-p]\*?\) (\w+)$", prompt, re.M)
-        return write_reply([chooses(name) for name in names])
+        asked = [one for one in QUESTIONS if re.search(rf"^{one.key_name}\*?: ", prompt, re.M)]
+        return write_reply(asked, [chooses(one.key_name) for one in asked])
 
     return answer
 
@@ -55,21 +55,21 @@ def test_verdicts_come_in_order_whatever_the_keys_a_request(keys: int, requests:
     ]  # fmt: skip
     assert len(fake.requests) == usage.tokens["requests"] == requests
     assert usage.pairs == {"discriminator": 5}
-    assert (
-        usage.tokens["completion_tokens"]
-        == sum(len(write_reply([by_name(k.title())])) - 1 for k in KEYS) + requests
-    )
+    replies = write_reply(QUESTIONS, [by_name(question.key_name) for question in QUESTIONS])
+    assert usage.tokens["completion_tokens"] == len(replies)  # the fake's tokens are characters
 
 
 def test_the_request_is_held_to_its_candidates() -> None:
     fake = FakeVllm(answer=says(by_name))
     ask(fake, QUESTIONS[:2])
-    assert fake.requests[0]["structured_outputs"] == {"regex": r'\["a[0-2]?","b0?1?2?"\]'}
+    value = "(red|cotton|color one)"
+    regex = rf"Material: (red|cotton|material one|none)\nColor: (none|{value}(; {value}){{0,2}})\n"
+    assert fake.requests[0]["structured_outputs"] == {"regex": regex}
 
 
 def test_probabilities_come_from_the_deciding_tokens() -> None:
-    shares = {"1": math.log(0.8), '"]': math.log(0.2)}
-    said = [Token('["', 0.0, {}), Token("a", 0.0, {}), Token("1", shares["1"], shares), Token('"]', 0.0, {})]
+    shares = {" cotton": math.log(0.8), " none": math.log(0.2)}
+    said = [Token("Material:", 0.0, {}), Token(" cotton", shares[" cotton"], shares), Token("\n", 0.0, {})]
     (verdict,), _ = ask(FakeVllm(answer=lambda prompt: said), QUESTIONS[:1])
     assert (verdict.key_id, verdict.chosen) == ("material", (1,))
     assert verdict.p == pytest.approx((0.0, 0.8, 0.0), abs=1e-6)
@@ -77,7 +77,7 @@ def test_probabilities_come_from_the_deciding_tokens() -> None:
 
 def test_a_group_with_a_bad_reply_is_asked_again_key_by_key() -> None:
     def answer(prompt: str) -> str:
-        return '["a9"]' if "\nb" in prompt else says(by_name)(prompt)
+        return "Material: gold\n" if "\nColor" in prompt and "\nFit" in prompt else says(by_name)(prompt)
 
     verdicts, usage = ask(FakeVllm(answer=answer))
     assert [v.chosen for v in verdicts] == [(1,), (0, 2), (2,), (), ()]
@@ -94,7 +94,7 @@ def test_replies_that_stay_bad_fail_their_keys_and_nothing_is_guessed(mode: str)
 
 def test_only_the_key_whose_reply_is_bad_fails() -> None:
     def answer(prompt: str) -> str:
-        return '["a0","b0"]' if "Color" in prompt else says(by_name)(prompt)
+        return "Color: gold\n" if "\nColor" in prompt else says(by_name)(prompt)
 
     verdicts, usage = ask(FakeVllm(answer=answer))
     assert [v.failed for v in verdicts] == [False, True, False, False, False]
@@ -112,7 +112,7 @@ def test_a_request_with_much_text_is_split_and_no_questions_ask_nothing() -> Non
     long = [
         Question(f"k{n}", "Key", "", tuple(f"{i} " + "x1" * 30 for i in range(10)), False) for n in range(8)
     ]
-    fake = FakeVllm(answer=lambda prompt: write_reply([()] * prompt.count(") Key")))
+    fake = FakeVllm(answer=lambda prompt: "Key: none\n" * prompt.count("\nKey: "))
     verdicts, usage = ask(fake, long)
     assert len(verdicts) == 8 and usage.tokens["requests"] > 1
     assert ask(FakeVllm(), [])[0] == []

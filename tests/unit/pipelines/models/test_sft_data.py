@@ -13,7 +13,8 @@ from pipelines.models.sft_data import Example, SftConfig, training_examples, wri
 from pipelines.ontology.snapshot import CategoryKey, Snapshot, Value, ValueSet
 from schemas.listing import Listing
 from schemas.ontology import AttributeKey, Category
-from udfs.prompts import MAX_CANDIDATES
+from udfs.prompts import MAX_CANDIDATES, build_suffix
+from udfs.replies import parse_reply
 from udfs.text import fold
 
 COLORS = ("red", "blue", "green", "black", "white")
@@ -113,6 +114,7 @@ def test_a_written_example_is_prompt_and_reply_as_in_inference(shirts: LabelledS
     line = written(drawn(shirts, 1)[0])
     requests = line["requests"]
     assert isinstance(requests, list)
-    for request in requests:
-        assert request["prompt"].startswith("\na") and request["prompt"].endswith("\nReply:")
-        assert len(json.loads(request["reply"])) == request["prompt"].count(") ")
+    for request, asked in zip(requests, drawn(shirts, 1)[0].requests, strict=True):
+        questions = [one.question for one in asked]
+        assert request["prompt"] == build_suffix(questions)
+        assert parse_reply(request["reply"], questions) == [one.choice for one in asked]
