@@ -89,7 +89,9 @@ class HttpServer:
                 f"{url}: no answer within {self.config.timeout_s:g} s; is it overloaded?"
             ) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise ServerUnavailable(f"{url}: {error or type(error).__name__}; is the server up?") from error
+            raise ServerUnavailable(
+                f"{url}: {error or type(error).__name__}; is the server up? `./aiic status` tells, `./aiic up` starts it"
+            ) from error
         self._check_status(url, reply.status, raw)
         try:
             return json.loads(raw)

@@ -21,6 +21,10 @@ def prepare_ontology(warehouse: Path, given: str) -> Path:
     if (folder / MANIFEST).is_file():
         return find_release(warehouse, given)
     name = given
+    if "/" in given and not folder.is_dir():
+        raise OntologyError(
+            f"{given}: no such folder; give an interchange folder, a release folder, or a name"
+        )
     if folder.is_dir():
         name = interchange_name(folder)
         import_ontology(warehouse, folder, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -51,11 +51,20 @@ def take_in(paths: list[Path], folder: PlanFolder, now_ms: int, default_event_ms
                 digest.add(item)
             writer.write_table(record_to_arrow(rows, ShardItem))
     if not digest.count:
-        raise EmptyInput(f"none of the {batch.records} listings keeps its contract: see {folder.rejects}")
+        raise EmptyInput(_none_left(folder, batch.records, rejects.reasons))
     notes = [f"Only the first {limit} listings were taken."] if limit else []
     if batch.unknown_fields:
         notes.append(f"Fields that listings do not have were left out: {', '.join(batch.unknown_fields)}.")
     return Intake(folder, digest.hex(), digest.count, dict(rejects.reasons), tuple(notes))
+
+
+def _none_left(folder: PlanFolder, records: int, reasons: Mapping[str, int]) -> str:
+    """What to tell when every listing was refused; the rejects go where the next run does not sweep them."""
+    kept = folder.root.with_name(folder.rejects.name)
+    folder.rejects.replace(kept)
+    shutil.rmtree(folder.root, ignore_errors=True)
+    counts = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+    return f"none of the {records} listings keeps its contract ({counts}): see {kept}"
 
 
 def keep_intake(intake: Intake, folder: PlanFolder) -> None:

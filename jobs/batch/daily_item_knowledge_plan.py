@@ -23,7 +23,11 @@ def plan(context: Context) -> None:
     day = day_folder(config.warehouse, config.day)
     forget_error(day)
     intake = take_in(list(config.incoming), staging(day), started_ms, day_start_ms(config.day), config.limit)
-    inputs = _inputs(context, intake.digest)
+    try:
+        inputs = _inputs(context, intake.digest)
+    except BaseException:
+        discard(intake)
+        raise
     folder = PlanFolder(day / plan_id_of(inputs))
     if folder.manifest.exists():
         discard(intake)

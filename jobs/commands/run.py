@@ -25,12 +25,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--via", choices=("airflow", "direct"), default="airflow", help="(%(default)s)")
     parser.add_argument("--discriminator", choices=("cascade", "all", "off"), default="cascade")
-    parser.add_argument("--limit", type=int, default=0, help="first listings only; 0: all")
+    parser.add_argument("--limit", type=_count, default=0, metavar="N", help="first listings only; 0: all")
     parser.add_argument(
         "--warehouse", type=Path, help="folder of all tables (AIIC_WAREHOUSE, build/warehouse)"
     )
     parser.add_argument("--master", help="Spark master, e.g. spark://host:7077; default: two local threads")
     parser.set_defaults(func=_run)
+
+
+def _count(text: str) -> int:
+    """Read a number of listings."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number, 0 for all listings")
+    return int(text)
 
 
 def airflow_home() -> Path:
@@ -48,16 +55,20 @@ def _run(args: argparse.Namespace) -> int:
     from jobs.run_summary_print import print_run
     from pipelines.ontology.errors import OntologyError
     from pipelines.ontology.store import default_warehouse
-    from pipelines.tunnel.daily_item_knowledge import day_start_ms
+    from pipelines.tunnel.daily_item_knowledge import DailyConfig, day_start_ms
+    from pipelines.tunnel.intake_read import IntakeError, input_files
     from schemas.inference import InferenceError
 
     warehouse = (args.warehouse or default_warehouse()).absolute()
     try:
         day_start_ms(args.day)
+        listings = args.listings.absolute() if args.listings else None
+        # The job looks again; here a slip costs no start of Spark.
+        input_files(list(DailyConfig(args.day, warehouse, (listings,) if listings else ()).incoming))
         run = DailyRun(
             day=args.day,
             warehouse=warehouse,
-            listings=args.listings.absolute() if args.listings else None,
+            listings=listings,
             release=prepare_ontology(warehouse, args.ontology),
             discriminator=args.discriminator,
             limit=args.limit,
@@ -65,7 +76,15 @@ def _run(args: argparse.Namespace) -> int:
         )
         started_s = time.time()
         print_run(run_daily(run, args.via, airflow_home()), warehouse, started_s)
-    except (RunFailed, AirflowError, OntologyError, InferenceError, OSError, ValueError) as error:
+    except (
+        RunFailed,
+        AirflowError,
+        IntakeError,
+        OntologyError,
+        InferenceError,
+        OSError,
+        ValueError,
+    ) as error:
         print(f"aiic run: {error}", file=sys.stderr)
         return 1
     return 0

@@ -37,12 +37,18 @@ class DailyConfig:
 def day_start_ms(day: str) -> int:
     """The first moment of a day, UTC: the event time of listings that state none, the same in every run of the day.
 
-    Errors: ValueError for text that is no day.
+    Errors: ValueError for text that is no day, and for a day in another form, which would be another folder.
 
     >>> day_start_ms("2026-11-01")
     1793491200000
     """
-    moment = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)
+    try:
+        found = date.fromisoformat(day)
+    except ValueError:
+        found = None
+    if found is None or found.isoformat() != day:
+        raise ValueError(f"{day!r} is no day: give YYYY-MM-DD, e.g. 2026-11-01")
+    moment = datetime.combine(found, datetime.min.time(), UTC)
     return int(moment.timestamp() * 1000)
 
 

@@ -107,8 +107,11 @@ def test_a_limit_takes_the_first_listings_and_says_so(listings, tmp_path):
 def test_input_of_bad_listings_only_is_an_error_that_names_the_rejects(tmp_path):
     path = tmp_path / "l.jsonl"
     path.write_text('{"title": "no id"}\n')
-    with pytest.raises(EmptyInput, match=r"none of the 1 listings keeps its contract: see .*rejects\.jsonl"):
+    kept = tmp_path / "day" / "rejects.jsonl"
+    with pytest.raises(EmptyInput, match=rf"none of the 1 listings keeps its contract .*1\): see {kept}$"):
         take_in([path], staging(tmp_path / "day"), NOW_MS, 5, 0)
+    assert json.loads(kept.read_text("utf-8"))["reason"] == "missing_field"
+    assert list(kept.parent.iterdir()) == [kept]
 
 
 def test_absent_input_is_an_error(tmp_path):

@@ -84,3 +84,12 @@ def test_writes_no_file_from_a_select(tmp_path: Path) -> None:
 def test_an_unknown_name_tells_what_there_is() -> None:
     with pytest.raises(SqlRefused, match="There are: other, t"):
         run_sql("SELECT * FROM nothing", views())
+
+
+def test_refuses_a_result_that_would_fill_the_memory() -> None:
+    with pytest.raises(SqlRefused, match="more than 3 MiB: add a LIMIT"):
+        run_sql("SELECT * FROM range(100000000000)", views(), max_bytes=3 << 20)
+
+
+def test_a_list_of_tables_shows_the_views_alone() -> None:
+    assert run_sql("SHOW TABLES", views()).column("name").to_pylist() == ["other", "t"]
