@@ -63,7 +63,7 @@ def longest_reply(questions: Sequence[Question]) -> int:
 
 
 def parse_reply(reply: str, questions: Sequence[Question]) -> list[Choice]:
-    """The chosen candidates of each question, same order.
+    """The chosen candidates of each question, same order; a value that is named twice counts once.
 
     Errors: ReplyRejected for anything that `reply_regex` would not let through. Nothing is guessed.
     """
@@ -196,8 +196,6 @@ def _choice(line: str, question: Question, reply: str) -> Choice:
     values = said.split(AND)
     if any(value not in numbers for value in values):
         raise ReplyRejected("no_such_candidate", reply)
-    if len(set(values)) < len(values):
-        raise ReplyRejected("repeated", reply)
     if len(values) > (MOST_VALUES if question.multi else 1):
         raise ReplyRejected("too_many", reply)
-    return tuple(sorted(numbers[value] for value in values))
+    return tuple(sorted({numbers[value] for value in values}))

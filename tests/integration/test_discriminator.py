@@ -18,7 +18,7 @@ from pipelines.library.answers import Usage
 from pipelines.library.discriminate import DiscriminateConfig, Question, Verdict, discriminate
 from tests.integration.conftest import RunningStack
 from udfs.prompts import build_prompt
-from udfs.replies import parse_reply, reply_regex
+from udfs.replies import longest_reply, parse_reply, reply_regex
 
 pytestmark = pytest.mark.integration
 
@@ -52,7 +52,7 @@ def ask(
 def test_the_constraint_holds_when_the_prompt_asks_for_something_else(stack: RunningStack) -> None:
     async def free_and_held(client: CompletionClient) -> tuple[str, str]:
         free = await client.complete(ELSEWISE, 24)
-        held = await client.complete(ELSEWISE, 40, regex=reply_regex(QUESTIONS))
+        held = await client.complete(ELSEWISE, longest_reply(QUESTIONS), regex=reply_regex(QUESTIONS))
         return free.text, held.text
 
     free, held = with_client(stack, free_and_held)
