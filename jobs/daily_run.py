@@ -11,6 +11,7 @@ from typing import Any
 from infra.airflow import AirflowHome, start_run
 from infra.spark_submit import DEFAULT_MASTER, start_spark_job
 from jobs.run_watch import watch
+from pipelines.tunnel.day_lock import day_lock
 from pipelines.tunnel.plan_folder import PlanFolder, current_plan, day_folder, forget_error, noted_error
 from pipelines.tunnel.run_summary import STEPS
 
@@ -42,11 +43,14 @@ class DailyRun:
 def run_daily(run: DailyRun, via: str, airflow_home: Path) -> PlanFolder:
     """Run the job and wait for it; the plan that it made or found.
 
-    Errors: RunFailed; AirflowError when Airflow is not installed.
+    Errors: RunFailed; DayBusy when a run of the day is going on; AirflowError when Airflow is not installed.
     """
     log = run.log(via)
     log.parent.mkdir(parents=True, exist_ok=True)
-    forget_error(day_folder(run.warehouse, run.day))
+    with day_lock(
+        run.warehouse, run.day
+    ):  # the job locks the day itself; here its log and error are still untouched
+        forget_error(day_folder(run.warehouse, run.day))
     print(f"day {run.day} by {via}; log: {log}", file=sys.stderr, flush=True)
     with log.open("wb") as output:
         if via == "airflow":

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,16 +18,36 @@ from pipelines.tunnel.progress import Progress, progress_of_day
 
 
 def watch(process: subprocess.Popen[bytes], warehouse: Path, day: str) -> int:
-    """Show progress until the process ends; its exit code. An interrupt is passed on to the process's group."""
+    """Show progress until the process ends; its exit code.
+
+    An interrupt is passed on to the process's group, and so is being ended or losing the terminal: nothing must go on
+    unseen.
+    """
     look = _Look(warehouse, day, time.time())
     show = _with_bar if sys.stderr.isatty() else _with_lines
     try:
-        show(process, look)
+        with _ended_as_interrupted():
+            show(process, look)
     except KeyboardInterrupt:
         os.killpg(process.pid, signal.SIGTERM)  # the whole group: Airflow, spark-submit, Spark, its workers
         process.wait()
         raise
     return process.wait()
+
+
+@contextmanager
+def _ended_as_interrupted() -> Iterator[None]:
+    """SIGTERM and SIGHUP raise KeyboardInterrupt inside."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @dataclass(slots=True)

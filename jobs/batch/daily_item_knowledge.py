@@ -20,6 +20,7 @@ from jobs.batch.daily_item_knowledge_report import report
 from jobs.batch.expected_errors import expected_errors
 from pipelines.ontology.store import default_warehouse
 from pipelines.tunnel.daily_item_knowledge import DailyConfig, day_start_ms
+from pipelines.tunnel.day_lock import DayBusy, day_lock
 from pipelines.tunnel.plan import ROWS_PER_SHARD
 from pipelines.tunnel.plan_folder import day_folder, note_error
 
@@ -61,9 +62,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     step = args.step
     try:
         day_start_ms(config.day)
-        for step in STEPS if args.step == "all" else (args.step,):
-            STEPS[step](context)
+        with day_lock(config.warehouse, config.day):
+            for step in STEPS if args.step == "all" else (args.step,):
+                STEPS[step](context)
         return 0
+    except DayBusy as error:
+        # Not noted: the day's folder belongs to the run that is at work.
+        print(f"daily_item_knowledge {step}: {error}", file=sys.stderr, flush=True)
+        return 1
     except expected_errors() as error:
         return _failed(config, step, str(error) or type(error).__name__)
     except Py4JError as error:

@@ -35,13 +35,23 @@ def _run(args: argparse.Namespace) -> int:
     from jobs.demo import Demo, end_servers, run_demo
     from pipelines.ontology.errors import OntologyError
     from pipelines.ontology.store import default_warehouse
+    from pipelines.tunnel.day_lock import DayBusy
 
     started_s = time.monotonic()
     try:
         run_demo(Demo(default_warehouse().absolute(), DAY, None if args.all else AT_LEAST, args.fresh))
         if args.down:
             end_servers()
-    except (RunFailed, AirflowError, StackError, ConfigError, StateError, OntologyError, OSError) as error:
+    except (
+        RunFailed,
+        AirflowError,
+        DayBusy,
+        StackError,
+        ConfigError,
+        StateError,
+        OntologyError,
+        OSError,
+    ) as error:
         print(f"aiic demo: {error}", file=sys.stderr)
         return 1
     print(f"\ndemo: {time.monotonic() - started_s:.0f} s in all")

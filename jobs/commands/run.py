@@ -56,6 +56,7 @@ def _run(args: argparse.Namespace) -> int:
     from pipelines.ontology.errors import OntologyError
     from pipelines.ontology.store import default_warehouse
     from pipelines.tunnel.daily_item_knowledge import DailyConfig, day_start_ms
+    from pipelines.tunnel.day_lock import DayBusy
     from pipelines.tunnel.intake_read import IntakeError, input_files
     from schemas.inference import InferenceError
 
@@ -79,6 +80,7 @@ def _run(args: argparse.Namespace) -> int:
     except (
         RunFailed,
         AirflowError,
+        DayBusy,
         IntakeError,
         OntologyError,
         InferenceError,
