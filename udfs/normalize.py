@@ -16,7 +16,7 @@ from types import MappingProxyType
 import pint
 
 from schemas.ontology import AttributeKey
-from udfs.quantity import WORDS, Quantity, factor, quantities, unit, written
+from udfs.quantity import WORDS, Quantity, conversion, quantities, unit, written
 
 AS_IS, UPPER, STRIP_MARKS, CONVERT, EXPAND, NUMBER, DIGITS, CHOICE = (
     "as_is", "upper", "strip_marks", "convert", "expand", "number", "digits", "choice",
@@ -144,7 +144,6 @@ def extracted(text: str, rule: Rule) -> list[Surface]:
 def _computed(text: str, quantity: Quantity, rule: Rule) -> Iterable[Surface]:
     if rule.kind == CONVERT:
         return _converted(quantity, rule)
-    plain = text[quantity.start : quantity.number_end]
     if rule.kind == EXPAND:
         return _expanded(text, quantity, rule)
     return _numbers(text, quantity) if rule.kind == NUMBER else []
@@ -179,17 +178,20 @@ def _numbers(text: str, quantity: Quantity) -> list[Surface]:
 
 def _converted(quantity: Quantity, rule: Rule) -> Iterable[Surface]:
     source = unit(quantity.unit_text) if quantity.unit_text else rule.assumed
-    by = factor(source, rule.target) if source is not None and rule.target is not None else None
-    found = []
-    if by is not None:
-        found.append(Surface(written(quantity.value * by, rule.decimals), quantity.start, quantity.end))
-    if quantity.unit_text and rule.assumed is not None and by is None and rule.target is not None:
-        plain = factor(rule.assumed, rule.target)
-        if plain is not None:
-            found.append(
-                Surface(written(quantity.value * plain, rule.decimals), quantity.start, quantity.number_end)
-            )
-    return found
+    value = _in_target(quantity.value, source, rule)
+    if value is not None:
+        return [Surface(value, quantity.start, quantity.end)]
+    # What looks like a unit is none of this key's: the number may stand for itself.
+    plain = _in_target(quantity.value, rule.assumed, rule) if quantity.unit_text else None
+    return [] if plain is None else [Surface(plain, quantity.start, quantity.number_end)]
+
+
+def _in_target(value: float, source: pint.Unit | None, rule: Rule) -> str | None:
+    """A value of a unit in the rule's unit, written; None when there is no way."""
+    if source is None or rule.target is None:
+        return None
+    by = conversion(source, rule.target)
+    return None if by is None else written(value * by[0] + by[1], rule.decimals)
 
 
 _CODE_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-./'&+_#]*")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,7 +11,8 @@ from functools import lru_cache
 import pint
 
 NUMBER = r"\d+(?:,\d{3})+(?:\.\d+)?|\d+[ -]+\d+/\d+|\d+/\d+|\d*\.\d+|\d+"
-_NUMBER = re.compile(NUMBER)
+MAX_NUMBER = 60
+"""Characters of the longest number: no quantity of trade has more, and no unit takes a shorter one out of range."""
 _UNIT_TEXT = r"[A-Za-zµΩ°]{1,12}\.?|''|[\"']|毫安时|毫安|毫升|毫米|厘米|公分|千克|公斤|市斤|盎司|英寸|英尺|小时|分钟|[吋寸斤克升瓦伏米磅]"
 _LENGTH = "(?:cm|mm|m|in|inch|inches|ft)\\b|[\"']|厘米|毫米"
 _QUANTITY = re.compile(
@@ -28,7 +30,7 @@ _ALIASES = {
     "oz": "ounce", "yd": "yard", "yds": "yard", "gb": "gigabyte", "tb": "terabyte", "mb": "megabyte", "kb": "kilobyte",
     "g": "gram", "m": "meter", "l": "liter", "w": "watt", "v": "volt", "k": "kilo_count", "ghz": "gigahertz", "mhz": "megahertz",
     "ct": "carat", "ml": "milliliter", "cm": "centimeter", "mm": "millimeter", "kg": "kilogram", "qt": "quart",
-    "gal": "gallon", "hrs": "hour", "hr": "hour", "wh": "watt_hour", "rpm": "revolutions_per_minute",
+    "gal": "gallon", "hrs": "hour", "hr": "hour", "wh": "watt_hour", "°f": "degree_Fahrenheit", "°c": "degree_Celsius", "rpm": "revolutions_per_minute",
 }  # fmt: skip
 # Short spellings are units only when listed: "pcs" is not a parsec, nor "pk" a peck.
 _SHORT = frozenset(
@@ -87,10 +89,17 @@ def unit(text: str) -> pint.Unit | None:
 
 
 @lru_cache(maxsize=4096)
-def factor(source: pint.Unit, target: pint.Unit) -> float | None:
-    """What to multiply by to get from one unit to another, or None when they measure different things."""
+def conversion(source: pint.Unit, target: pint.Unit) -> tuple[float, float] | None:
+    """What to multiply by, and then to add, to get from one unit to another; None when they measure different things.
+
+    >>> conversion(unit("ft"), unit("inch"))
+    (12.0, 0.0)
+    >>> "{:.2f} {:.2f}".format(*conversion(unit("°F"), unit("celsius")))
+    '0.56 -17.78'
+    """
     try:
-        return float(_UNITS.Quantity(1.0, source).to(target).magnitude)
+        zero, one = (float(_UNITS.Quantity(value, source).to(target).magnitude) for value in (0.0, 1.0))
+        return one - zero, zero
     except (pint.errors.PintError, ValueError, TypeError):
         return None
 
@@ -98,16 +107,18 @@ def factor(source: pint.Unit, target: pint.Unit) -> float | None:
 def number(text: str) -> float | None:
     """The value of a written number.
 
-    >>> number("1,200"), number("8 1/2"), number("3/4"), number(".5")
-    (1200.0, 8.5, 0.75, 0.5)
+    >>> number("1,200"), number("8 1/2"), number("3/4"), number(".5"), number("9" * 400)
+    (1200.0, 8.5, 0.75, 0.5, None)
     """
+    if len(text) > MAX_NUMBER:
+        return None
     plain = text.replace(",", "").strip()
     mixed = re.fullmatch(r"(\d+)[ -]+(\d+)/(\d+)", plain)
     try:
         if mixed:
             return int(mixed[1]) + float(Fraction(int(mixed[2]), int(mixed[3])))
         return float(Fraction(plain)) if "/" in plain else float(plain)
-    except (ValueError, ZeroDivisionError, OverflowError):
+    except (ValueError, ZeroDivisionError):
         return None
 
 
@@ -174,8 +185,8 @@ def _inner_numbers(match: re.Match[str], end: int) -> list[Quantity]:
 def written(value: float, decimals: int) -> str:
     """A number in canonical form, halves rounded up.
 
-    >>> written(26.67, 1), written(0.5, 0), written(12.0, 1)
-    ('26.7', '1', '12.0')
+    >>> written(26.67, 1), written(0.5, 0), written(12.0, 1), written(-17.8, 0)
+    ('26.7', '1', '12.0', '-18')
     """
-    scaled = int(value * 10**decimals + 0.5 + 1e-9)
+    scaled = math.floor(value * 10**decimals + 0.5 + 1e-9)
     return f"{scaled / 10**decimals:.{decimals}f}"

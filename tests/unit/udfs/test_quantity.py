@@ -11,6 +11,8 @@ from udfs.quantity import number, quantities, unit, written
 CM = read_rule("Unit Conversion", "Convert to centimeters (cm). If no unit is specified, assume the measurement is in inches. Rounded to one decimal place.")  # fmt: skip
 GRAMS = read_rule("Unit Conversion", "Convert to grams (g). Round to the nearest full digit.")
 
+CELSIUS = read_rule("Unit Conversion", "Convert to Celsius. Round to the nearest full digit.")
+
 
 @pytest.mark.parametrize(
     ("text", "rule", "value"),
@@ -25,6 +27,9 @@ GRAMS = read_rule("Unit Conversion", "Convert to grams (g). Round to the nearest
         ("1.5公斤", GRAMS, "1500"),
         ("净含量2斤", GRAMS, "1000"),
         ("3 kg.", GRAMS, "3000"),
+        ("98.6 Fahrenheit", CELSIUS, "37"),
+        ("keeps 5°F", CELSIUS, "-15"),
+        ("40 °C wash", CELSIUS, "40"),
     ],
 )
 def test_conversion(text, rule, value):
@@ -75,6 +80,34 @@ def test_spans_lie_in_the_text_and_hold_the_number(text):
 )
 def test_extraction_never_leaves_the_text(text, rule):
     assert all(0 <= s.start < s.end <= len(text) and s.value for s in extracted(text, rule))
+
+
+LONG_NUMBERS = st.builds(
+    lambda digits, count, end: digits * count + end,
+    st.sampled_from(["9", "1,", ".5", "7/"]),
+    st.integers(1, 6_000),
+    st.sampled_from(["", " cm", "K", "/3", " km"]),
+)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        CM,
+        GRAMS,
+        CELSIUS,
+        read_rule("Numeric Standardization", ""),
+        read_rule("Unit Expansion", "Convert 'GB' to 'Gigabytes'"),
+    ],
+    ids=lambda rule: f"{rule.kind} {rule.target}",
+)
+@given(text=LONG_NUMBERS)
+def test_numbers_beyond_all_measure_are_no_values(rule, text):
+    assert all(len(surface.value) < 100 for surface in extracted(text, rule))
+
+
+def test_a_short_number_beside_a_monstrous_one_is_found():
+    assert "10.2" in [surface.value for surface in extracted("9" * 400 + " m, 4 inch", CM)]
 
 
 @given(st.floats(0, 1e6), st.integers(0, 3))
