@@ -10,6 +10,12 @@ from udfs.text import CleanText, clean
 
 SEPARATOR = " | "
 MAX_TEXT = 6_000
+ATTRIBUTES = "attributes."
+LONG_FIELDS = ("title", "description")
+FIELD_SHARE = 4
+"""Raw characters of one field that are read, per character of the document: markup is about that much."""
+RAW_SHARE = 16
+"""Raw characters of all fields that are read, per character of the document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +58,41 @@ class Document:
 
 
 def document(listing: Listing, max_text: int = MAX_TEXT) -> Document:
-    """Join a listing's fields; over-long descriptions are cut at `max_text` clean characters."""
-    fields = [("title", listing.title), ("description", listing.description)]
-    if listing.brand:
-        fields.append(("brand", listing.brand))
-    fields += [(f"attributes.{name}", text) for name, text in sorted(listing.attributes.items())]
+    """Join a listing's fields, cut at about `max_text` clean characters.
+
+    A long description leaves a third of them to brand and attributes, as far as these need it. Of hostile markup no more
+    than a fixed amount is read, whatever the listing's size.
+    """
+    cleaned = _cleaned(listing, max_text)
+    room = max_text - len(cleaned["title"][1].text)
+    short = sum(len(found.text) for name, (_, found) in cleaned.items() if name not in LONG_FIELDS)
     parts: list[Part] = []
     text = ""
-    for name, raw in fields:
-        cleaned = _cut(clean(raw[: 4 * max_text]), max_text - len(text))
-        if not cleaned.text and name != "title":
+    for name, (raw, found) in cleaned.items():
+        left = max_text - len(text)
+        part = _cut(found, min(left, room - min(short, max_text // 3)) if name == "description" else left)
+        if not part.text and name != "title":
             continue
-        label = f"{name.removeprefix('attributes.')}: " if name.startswith("attributes.") else ""
+        label = f"{name.removeprefix(ATTRIBUTES)}: " if name.startswith(ATTRIBUTES) else ""
         text += (SEPARATOR if parts else "") + clean(label).text
-        parts.append(Part(name, len(text), raw, cleaned))
-        text += cleaned.text
+        parts.append(Part(name, len(text), raw, part))
+        text += part.text
     return Document(text, tuple(parts), len(parts[0].clean.text))
+
+
+def _cleaned(listing: Listing, max_text: int) -> dict[str, tuple[str, CleanText]]:
+    """Raw and clean text by field, in the document's order; fields that cannot have room are left out."""
+    fields = [("title", listing.title), ("description", listing.description), ("brand", listing.brand or "")]
+    fields += [(f"{ATTRIBUTES}{name}", text) for name, text in sorted(listing.attributes.items())]
+    found: dict[str, tuple[str, CleanText]] = {}
+    read = 0
+    for name, raw in fields:
+        if read > RAW_SHARE * max_text:
+            break
+        beginning = raw[: FIELD_SHARE * max_text]
+        found[name] = (raw, clean(beginning))
+        read += len(beginning)
+    return found
 
 
 def _cut(cleaned: CleanText, length: int) -> CleanText:

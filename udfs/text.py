@@ -5,10 +5,16 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 # A tag is dropped whole; script and style with what they enclose. "<3" and "a < b" are not tags.
-_TAG = re.compile(r"<(script|style)\b[^>]*>.*?</\1\s*>|<!--.*?-->|</?[A-Za-z][^<>]{0,2000}>", re.S | re.I)
+_TAG = re.compile(r"<(!--)|<(script|style)\b[^>]{0,2000}>|</?[A-Za-z][^<>]{0,2000}>", re.I)
+_END_OF = {
+    "script": re.compile(r"</script\s*>", re.I),
+    "style": re.compile(r"</style\s*>", re.I),
+    "!--": re.compile(r"-->"),
+}
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _BLOCK_TAG = re.compile(r"</?(?:p|br|div|li|ul|ol|tr|td|th|table|h\d)\b", re.I)
 # Quotation marks, dashes and signs that listings use for one another.
@@ -74,15 +80,40 @@ def _put_plain(raw: str, start: int, end: int, put: object) -> None:
 
 def _marks(raw: str) -> list[tuple[int, int, str]]:
     """Tags and entities of the raw text, in order, with what stands for each."""
-    tags = [(m.start(), m.end(), " " if _BLOCK_TAG.match(m[0]) or m[1] else "") for m in _TAG.finditer(raw)]
-    found = list(tags)
-    for match in _ENTITY.finditer(raw):
+    found: list[tuple[int, int, str]] = []
+    position = 0
+    for start, end, replacement in _tags(raw):
+        found += _entities(raw, position, start)
+        found.append((start, end, replacement))
+        position = end
+    return found + _entities(raw, position, len(raw))
+
+
+def _tags(raw: str) -> Iterator[tuple[int, int, str]]:
+    """Tags, and comments, scripts and styles whole, in order. Each end is looked for once: hostile text costs no more."""
+    unclosed: set[str] = set()
+    position = 0
+    while (match := _TAG.search(raw, position)) is not None:
+        name = (match[1] or match[2] or "").lower()
+        closing = _END_OF[name].search(raw, match.end()) if name and name not in unclosed else None
+        if name and closing is None:
+            unclosed.add(name)
+            if "<" in match[0][1:] or name == "!--":
+                position = match.start() + 1
+                continue
+        position = closing.end() if closing else match.end()
+        is_gap = (closing and name != "!--") or _BLOCK_TAG.match(match[0])
+        yield match.start(), position, " " if is_gap else ""
+
+
+def _entities(raw: str, start: int, end: int) -> list[tuple[int, int, str]]:
+    """Entities of a piece without tags."""
+    found = []
+    for match in _ENTITY.finditer(raw, start, end):
         decoded = html.unescape(match[0])
-        if decoded != match[0] and not any(start <= match.start() < end for start, end, _ in tags):
-            found.append(
-                (match.start(), match.end(), unicodedata.normalize("NFKC", decoded).translate(_FOLD))
-            )
-    return sorted(found)
+        if decoded != match[0]:
+            found.append((*match.span(), unicodedata.normalize("NFKC", decoded).translate(_FOLD)))
+    return found
 
 
 def fold(text: str) -> str:

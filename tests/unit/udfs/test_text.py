@@ -57,6 +57,10 @@ def test_examples_in_docstrings_hold(module):
         ("１２ｃｍ　宽", "12cm 宽"),
         ("in\u200bvisible\u202etext", "invisibletext"),
         ("&lt;b&gt; stays text", "<b> stays text"),
+        ("a<!-- <b> --> b", "a b"),
+        ("old<STYLE media='a>b'>x{}</style >red", "old red"),
+        ("<script>never closed &amp; kept", "never closed & kept"),
+        ("a <!-- never closed", "a <!-- never closed"),
     ],
 )
 def test_clean(raw, expected):
@@ -84,6 +88,38 @@ def test_located_words_are_the_raw_words(title, description, attributes):
             name, first, last, words = found.locate(start, start + 1)
             assert raw[name][first:last] == words
             assert found.text[start].isspace() or found.text[start] in clean(words).text
+
+
+@pytest.mark.parametrize("piece", ["<!--", "<script>", "<script", "<b>&lt;", "</style ", "<style x='"])
+def test_hostile_markup_is_read_but_once(piece, monkeypatch):
+    searched = []
+
+    class Ends(dict):
+        def __getitem__(self, name):
+            searched.append(name)
+            return super().__getitem__(name)
+
+    monkeypatch.setattr(udfs.text, "_END_OF", Ends(udfs.text._END_OF))
+    clean(piece * 3_000)
+    assert len(searched) <= 1
+
+
+def test_a_long_description_leaves_room_for_brand_and_attributes():
+    item = Listing(
+        "i", "t", "word " * 50_000, brand="Acme", attributes={"Colour": "Red", "Note": "n " * 9_000}
+    )
+    found = document(item)
+    texts = {part.name: part.clean.text for part in found.parts}
+    assert (texts["brand"], texts["attributes.Colour"]) == ("Acme", "Red")
+    assert len(texts["description"]) > len(found.text) / 2
+    assert len(found.text) < 6_100
+
+
+def test_of_hostile_attributes_no_more_than_a_fixed_amount_is_read(monkeypatch):
+    read = []
+    monkeypatch.setattr(udfs.document, "clean", lambda raw: read.append(len(raw)) or clean(raw))
+    document(Listing("i", "t", attributes={f"a{n}": "<b>" * 6_000 for n in range(500)}))
+    assert sum(read) < 20 * udfs.document.MAX_TEXT
 
 
 def test_over_long_description_is_cut_not_refused():
