@@ -102,6 +102,7 @@ class _Pool:
         self.own = own
         self.known: dict[int, Candidate] = {}
         self.novel: dict[str, Candidate] = {}
+        self._noted: set[tuple[int | str, int, int]] = set()
 
     def add_known(
         self, position: int, span: tuple[int, int] | None, source: str, similarity: float = 0.0
@@ -114,7 +115,7 @@ class _Pool:
         found = self.known.get(position)
         if found is None:
             found = self.known[position] = Candidate(self.view.values[position].text, position, frequency)
-        _note(found, span, source)
+        self._note(found, position, span, source)
         found.similarity = max(found.similarity, similarity)
 
     def _only_own(self, position: int, frequency: int) -> bool:
@@ -128,7 +129,14 @@ class _Pool:
         if position is not None and not self._only_own(position, self.view.frequency(position, self.own)):
             self.add_known(position, span, source)
         elif fold(text):
-            _note(self.novel.setdefault(fold(text), Candidate(text, -1, 0)), span, source)
+            self._note(self.novel.setdefault(fold(text), Candidate(text, -1, 0)), fold(text), span, source)
+
+    def _note(self, candidate: Candidate, name: int | str, span: tuple[int, int] | None, source: str) -> None:
+        """Note where a candidate was found, each place once."""
+        candidate.sources.add(source)
+        if span and (name, *span) not in self._noted:
+            self._noted.add((name, *span))
+            candidate.spans.append(span)
 
     def words(self) -> Collection[str]:
         """Words that known values are made of, without those that only this item's own gold brings."""
@@ -147,12 +155,6 @@ class _Pool:
         known = sorted(self.known.values(), key=lambda c: (-_search_score(c, self.view), c.position))
         novel = sorted(self.novel.values(), key=lambda c: c.spans[0])
         return known[:top_k] + novel[:MAX_EXTRACTED]
-
-
-def _note(candidate: Candidate, span: tuple[int, int] | None, source: str) -> None:
-    candidate.sources.add(source)
-    if span and span not in candidate.spans:
-        candidate.spans.append(span)
 
 
 def _search_score(candidate: Candidate, view: KeyView) -> float:

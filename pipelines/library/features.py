@@ -18,7 +18,10 @@ from udfs.tokens import stem, tokenize
 
 MAX_SPANS = 5
 CONTEXT = 40
-_DIMENSIONS = re.compile(rf"(?:{NUMBER})[\"' a-zA-Z.]{{0,8}}(?:\s?[xX*]\s?(?:{NUMBER})[\"' a-zA-Z.]{{0,4}})+")
+# A row begins where a number does: from the middle of a long one there is nothing more to find, at a square cost.
+_DIMENSIONS = re.compile(
+    rf"(?:(?<!\d)|(?<=,\d\d\d))(?:{NUMBER})[\"' a-zA-Z.]{{0,8}}(?:\s?[xX*]\s?(?:{NUMBER})[\"' a-zA-Z.]{{0,4}})+"
+)
 _NUMBER = re.compile(NUMBER)
 DENSE_NAMES = (
     "similarity", "log_share", "log_frequency", "known", "found", "spans", "in_title", "first_at", "length", "words",

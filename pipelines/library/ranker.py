@@ -113,12 +113,13 @@ def rivalry(pairs: Sequence[PairInput], linear: npt.NDArray[Any]) -> Floats:
                 claims[(pair.item, *span)].append((number, row))
         start = end
     out[:, 5] = -9.0
+    sure = expit(linear).tolist()
     for rows in claims.values():
         for number, row in rows:
-            others = [linear[r] for n, r in rows if n != number]
+            others = [r for n, r in rows if n != number]
             if others:
-                out[row, 5] = max(out[row, 5], max(others))
-                out[row, 6] = max(out[row, 6], sum(float(expit(value)) for value in others))
+                out[row, 5] = max(out[row, 5], max(linear[r] for r in others))
+                out[row, 6] = max(out[row, 6], sum(sure[r] for r in others))
     return out
 
 

@@ -1,9 +1,10 @@
 """Candidates: every way in which a listing can state a value, and only from the listing's own words."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.library.candidates import candidates, item_text
+from pipelines.library.features import ItemFeatures
 from tests.unit.pipelines.library.small import listing, view
 from udfs.document import document
 
@@ -67,7 +68,11 @@ def test_an_item_does_not_see_the_ontology_values_that_only_it_brought():
     assert found(item, COLOUR, [{"navy blue": 2}, {}, {}, {}, {}])["navy blue"].frequency == 1
 
 
-@given(st.text(max_size=150), st.text(max_size=150), st.dictionaries(st.text(min_size=1, max_size=9), st.text(max_size=40), max_size=3))
+@given(
+    st.text(max_size=150),
+    st.text(max_size=150),
+    st.dictionaries(st.text(min_size=1, max_size=9), st.text(max_size=40), max_size=3),
+)
 def test_every_span_is_inside_one_field(title, description, attributes):
     item = listing(title, description, attributes=attributes)
     doc = document(item)
@@ -75,3 +80,16 @@ def test_every_span_is_inside_one_field(title, description, attributes):
         for candidate in offered:
             assert candidate.value.strip()
             assert all(doc.inside(start, end) for start, end in candidate.spans)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.sampled_from(["1 ", "9", "1x", "1,111", "A1 ", "(", "&lt;<b>", "Colour: ", "😀", "İ ", "\ufdfa"]),
+    st.integers(1, 3_000),
+)
+def test_one_thing_repeated_at_length_is_an_item_like_any_other(piece, count):
+    item = listing("mug", piece * count)
+    text = item_text(document(item))
+    for key, offered in zip(view().keys, candidates(text, view(), NONE), strict=True):
+        assert len(ItemFeatures(text, view()).dense(key, offered)) == len(offered)
+        assert all(len(candidate.spans) == len(set(candidate.spans)) for candidate in offered)
