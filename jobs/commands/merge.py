@@ -29,7 +29,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _run(args: argparse.Namespace) -> int:
+    if not args.files and not args.compact:
+        print("aiic merge: nothing to do: name shards or folders of them, or --compact", file=sys.stderr)
+        return 2
     # Imported here: every command line pays for what this module imports at its top.
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
     from infra.hudi import compact
     from infra.hudi_reading import is_table
     from infra.spark import JarsMissing, spark_session
@@ -54,6 +60,10 @@ def _run(args: argparse.Namespace) -> int:
                     print(f"{found.name}: {compact(spark, found) or 'nothing to compact'}")
     except (OSError, JarsMissing, SchemaMismatch, TableLocked) as error:
         print(f"aiic merge: {error}", file=sys.stderr)
+        return 1
+    except (Py4JError, PySparkException) as error:
+        # Spark's own words run over many lines of Java; the first ones say what happened.
+        print(f"aiic merge: Spark gave up; the table is as it was. {str(error)[:300]}", file=sys.stderr)
         return 1
     return 0
 
