@@ -78,8 +78,16 @@ class HudiSettings:
 
     buckets: int = 16
     retention_hours: int = 30 * 24
-    compact_after: int = 10
+    compact_after: int = 20
     parallelism: int = 4
+
+
+_FILES = {
+    # The bucket index needs no bloom filters (440 KB a base file), and file listings here need no index of files.
+    "hoodie.parquet.bloom.filter.enabled": "false",
+    "hoodie.metadata.enable": "false",
+    "hoodie.parquet.compression.codec": "zstd",
+}
 
 
 def table_options(table: TableSpec, buckets: int) -> dict[str, str]:
@@ -108,9 +116,7 @@ def write_options(table: TableSpec, buckets: int, settings: HudiSettings) -> dic
         # The merge hands over one row a key: a second pass over them would double a commit's time.
         "hoodie.combine.before.upsert": "false",
         "hoodie.upsert.shuffle.parallelism": str(settings.parallelism),
-        # The bucket index needs no bloom filters (440 KB a base file), and file listings here need no index of files.
-        "hoodie.parquet.bloom.filter.enabled": "false",
-        "hoodie.metadata.enable": "false",
+        **_FILES,
         "hoodie.compact.inline": "true" if settings.compact_after else "false",
         "hoodie.compact.inline.max.delta.commits": str(settings.compact_after or 1_000_000),
         "hoodie.clean.automatic": "true",
@@ -210,7 +216,9 @@ def compact(spark: SparkSession, path: Path) -> str | None:
     Hold the table's lock (`infra.table_lock`).
     """
     require_table(path)
-    options = "hoodie.compact.inline.max.delta.commits=1,hoodie.metadata.enable=false"
+    options = ",".join(
+        f"{k}={v}" for k, v in {"hoodie.compact.inline.max.delta.commits": "1", **_FILES}.items()
+    )
     call = "CALL run_compaction(op => '{}', path => '{}', options => '{}')"
     for operation in ("schedule", "run"):
         done = spark.sql(call.format(operation, _quoted(path), options)).collect()

@@ -46,14 +46,8 @@ def merge_rows(
 
     Errors: TableLocked, and the table is untouched; what Spark raises, and the next merge undoes the half commit.
     """
-    with (
-        table_lock(spark, table, "merge", config.wait_for_lock_s),
-        _kept(_of_contract(rows, KNOWLEDGE)) as given,
-    ):
-        merged = _merge_knowledge(spark, given, table, settings)
-        if config.write_changes and merged.commit:
-            write_changes(spark, KNOWLEDGE, table, merged.commit)
-    return merged
+    with _kept(_of_contract(rows, KNOWLEDGE)) as given:
+        return _merge_locked(spark, given, table, config, settings)
 
 
 def merge_files(
@@ -73,9 +67,9 @@ def merge_files(
         return NOTHING_MERGED
     for path in new:
         _require_contract(path)
-    merged = merge_rows(
-        spark, spark.read.schema(struct_type(KnowledgeRow)).parquet(*map(str, new)), table, config, settings
-    )
+    # Reading a few columns of the files again costs less than holding all of their rows.
+    rows = spark.read.schema(struct_type(KnowledgeRow)).parquet(*map(str, new))
+    merged = _merge_locked(spark, rows, table, config, settings)
     if is_table(table):
         note.add(new, merged.commit or commits(table)[-1])
     return merged
@@ -102,12 +96,24 @@ def merge_items(
         return _commit(winners, batch, ITEMS, table, settings)
 
 
+def _merge_locked(
+    spark: SparkSession, rows: DataFrame, table: Path, config: MergeConfig, settings: HudiSettings
+) -> MergeResult:
+    with table_lock(spark, table, "merge", config.wait_for_lock_s):
+        merged = _merge_knowledge(spark, rows, table, settings)
+        if config.write_changes and merged.commit:
+            write_changes(spark, KNOWLEDGE, table, merged.commit)
+    return merged
+
+
 def _merge_knowledge(
     spark: SparkSession, rows: DataFrame, table: Path, settings: HudiSettings
 ) -> MergeResult:
     batch = _batch_of(rows, KNOWLEDGE)
     with _kept(present_rows(spark, KNOWLEDGE, table, frames.PRESENT_FIELDS, batch.item_ids)) as present:
-        distinct = frames.newest_of_each(rows, KNOWLEDGE.key, KNOWLEDGE.ordering)
+        distinct = rows
+        if batch.keys < batch.rows:
+            distinct = frames.newest_of_each(rows, KNOWLEDGE.key, KNOWLEDGE.ordering)
         winners = frames.real_winners(distinct, present, KNOWLEDGE.key, KNOWLEDGE.ordering, SAID_FIELDS)
         with _kept(frames.item_pasts(rows, present)) as pasts:
             if not pasts.isEmpty():

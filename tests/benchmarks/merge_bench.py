@@ -1,4 +1,5 @@
-"""Sustained merge into item_knowledge with a million rows present: rows/s, winner look-up, commit, compaction and all.
+"""Sustained merge into item_knowledge with a million rows present: rows written a second, with the look-up of winners,
+the commits, and the commits' share of a compaction (one every `HudiSettings.compact_after` commits).
 
 Run: `python -m tests.benchmarks.merge_bench [--present ROWS] [--batch ROWS] [--commits N]`. Batches are Parquet shards
 of whole items: half of them are present (their rows win), a quarter as many rows come late or twice and lose.
@@ -15,8 +16,7 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-from infra.hudi import HudiSettings
-from infra.hudi_reading import commits
+from infra.hudi import HudiSettings, compact
 from infra.spark import spark_session
 from jobs.batch.merge import KNOWLEDGE, merge_files
 from pipelines.tunnel.merge import MergeResult
@@ -101,28 +101,33 @@ def measure(
 ) -> dict[str, float]:
     """Fill the table, warm up with one commit, then merge `number` batches and count everything."""
     table, items = folder / "item_knowledge", present // ATTRIBUTES
-    done, took_s = timed(spark, shards(rows(spark, 0, items, 100), folder / "first"), table, settings)
-    print(f"first {done.written} rows: {took_s:.1f} s, {done.written / took_s:.0f} rows/s", flush=True)
-    fill_rate = done.written / took_s
+    done, first_s = timed(spark, shards(rows(spark, 0, items, 100), folder / "first"), table, settings)
+    print(f"first {done.written} rows: {first_s:.1f} s", flush=True)
     timed(spark, batch_of(spark, number, items, batch, folder), table, settings)
     batches = [batch_of(spark, at, items, batch, folder) for at in range(number)]
-    merged, total_s, slowest_s = 0, 0.0, 0.0
+    read, written, commits_s, slowest_s = 0, 0, 0.0, 0.0
     for files in batches:
         done, took_s = timed(spark, files, table, settings)
-        merged, total_s, slowest_s = merged + done.read, total_s + took_s, max(slowest_s, took_s)
-        load = os.getloadavg()[0]
-        print(
-            f"{done.read} rows, {done.written} written: {took_s:.1f} s, {done.read / took_s:.0f} rows/s, load {load:.1f}",
-            flush=True,
+        read, written = read + done.read, written + done.written
+        commits_s, slowest_s = commits_s + took_s, max(slowest_s, took_s)
+        said = (
+            f"{done.read} rows, {done.written} written: {took_s:.1f} s, {done.written / took_s:.0f} written/s"
         )
-    folded = len(commits(table)) - number - 2
+        print(f"{said}, load {os.getloadavg()[0]:.1f}", flush=True)
+    began = time.perf_counter()
+    compact(spark, table)
+    compact_s = time.perf_counter() - began
+    print(f"compaction: {compact_s:.1f} s", flush=True)
+    share_s = compact_s * number / settings.compact_after
     return {
-        "merge_rows_per_s": round(merged / total_s, 1),
-        "merge_first_load_rows_per_s": round(fill_rate, 1),
+        "merge_rows_per_s": round(written / (commits_s + share_s), 1),
+        "merge_rows_per_s_without_compaction": round(written / commits_s, 1),
+        "merge_rows_given_per_s": round(read / (commits_s + share_s), 1),
+        "merge_first_load_rows_per_s": round(present / first_s, 1),
         "merge_slowest_commit_s": round(slowest_s, 1),
-        "merge_compactions_included": folded,
+        "merge_compaction_s": round(compact_s, 1),
         "merge_rows_present": present,
-        "merge_batch_rows": round(merged / number),
+        "merge_rows_written_a_commit": round(written / number),
     }
 
 
