@@ -65,4 +65,5 @@ def _document_frequency(views: Sequence[CategoryView], forms: set[str]) -> dict[
 
 def _values(view: CategoryView, forms: set[str], counts: dict[str, int]) -> float:
     found = [form for form in forms if form in view.surfaces]
-    return sum(math.log(1 + SHORTLIST / counts[form]) for form in found)
+    # `fsum`: the order of a set differs from process to process, and a plain sum with it.
+    return math.fsum(math.log(1 + SHORTLIST / counts[form]) for form in found)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+import threading
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,9 @@ from udfs.text import fold
 from udfs.tokens import match_form
 
 OPEN_SHARE = 0.2
+MAX_VALUES = 400_000
+"""About 400 MB: a value takes some 1 KB in a view, with its forms and words."""
+VIEW_OVERHEAD = 50
 SCENARIO_KEY = "_scenario"
 _ARTICLES = ("a", "an", "and", "the", "of", "for", "with", "in", "on", "to", "by", "or", "at", "from")
 _COMMON_WORDS = frozenset(_ARTICLES) | {"size", "style", "type", "set", "new"}
@@ -142,19 +146,41 @@ def _value_words(values: Sequence[Value]) -> Mapping[str, int]:
 
 @dataclass
 class CategoryViews:
-    """Views by category, made when first asked for; at most `limit` are kept."""
+    """Views by category, made when first asked for; those used last are kept, of at most `max_values` values together.
+
+    Safe between threads: chunks are recognised beside one another.
+    """
 
     snapshot: Snapshot
-    limit: int = 256
-    _made: dict[str, CategoryView] = field(default_factory=dict)
+    max_values: int = MAX_VALUES
+    _made: OrderedDict[str, CategoryView] = field(default_factory=OrderedDict)
+    _values: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def of(self, category_id: str) -> CategoryView:
         """The view of a category. Errors: KeyError when the ontology does not have it."""
-        if category_id not in self._made:
-            if len(self._made) >= self.limit:
-                self._made.pop(next(iter(self._made)))
-            self._made[category_id] = category_view(self.snapshot, category_id)
-        return self._made[category_id]
+        with self._lock:
+            if category_id in self._made:
+                self._made.move_to_end(category_id)
+                return self._made[category_id]
+        made = category_view(self.snapshot, category_id)
+        with self._lock:
+            if category_id not in self._made:
+                self._made[category_id] = made
+                self._values += _size(made)
+            while self._values > self.max_values and len(self._made) > 1:
+                self._values -= _size(self._made.popitem(last=False)[1])
+        return made
+
+    @property
+    def values(self) -> int:
+        """Values of all views that are kept."""
+        return self._values
+
+
+def _size(view: CategoryView) -> int:
+    """How much memory a view takes, in values; an empty one is something too."""
+    return VIEW_OVERHEAD + sum(len(key.values) for key in view.keys)
 
 
 def log_share(frequency: int, total: int) -> float:
