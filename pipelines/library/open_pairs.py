@@ -18,10 +18,15 @@ from pipelines.library.pairs import Floats, ItemPairs
 from pipelines.library.ranker import RankerMeta
 from pipelines.library.recogniser import RecogniserConfig
 from pipelines.library.resolve import resolve
+from schemas.inference import RequestRefused
 from udfs.document import SEPARATOR, Document
-from udfs.prompts import MAX_CANDIDATES, PROMPT_VERSION, Question, candidate_text
+from udfs.prompts import MAX_CANDIDATES, PROMPT_VERSION, Question, as_data, candidate_text
 
 ALONE = 0.5
+CANDIDATE_BYTES = 84
+"""No tokenizer makes more tokens of a text than it has bytes: ten such candidates fit any window of 2,048 tokens."""
+SHORT_BYTES = 240
+"""What is shown of an item whose text the server refused as too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +90,27 @@ async def ask_item(
     pairs: Sequence[OpenPair], texts: tuple[str, str], client: Discriminator, config: RecogniserConfig
 ) -> tuple[list[Verdict], Usage]:
     """The discriminator's verdicts on the open pairs of one item; `texts`: shared by its siblings, and its own."""
+    """Verdicts on one item. Errors: InferenceError; RequestRefused when even its shortest prompt is refused."""
     settings = DiscriminateConfig(keys_per_request=config.keys_per_request)
-    return await discriminate(texts[0], texts[1], [_question(pair) for pair in pairs], client, settings)
+    questions = [_question(pair) for pair in pairs]
+    try:
+        return await discriminate(*texts, questions, client, settings)
+    except RequestRefused:
+        # Text can have several times the tokens that it looks like: one hostile item must not end the run.
+        return await discriminate(_first_bytes(" ".join(texts), SHORT_BYTES), "", questions, client, settings)
+
+
+def _first_bytes(text: str, count: int) -> str:
+    """The beginning of a text, at most so many bytes of UTF-8."""
+    return text.encode("utf-8", "replace")[:count].decode("utf-8", "ignore")
 
 
 def _question(pair: OpenPair) -> Question:
     document = pair.source.text.document
-    shown = tuple(candidate_text(c.value, _words(document, c)) for c in pair.offered)
+    shown = tuple(
+        _first_bytes(as_data(candidate_text(c.value, _words(document, c))), CANDIDATE_BYTES)
+        for c in pair.offered
+    )
     key = pair.view.key
     return Question(key.key_id, key.name, key.description, shown, key.multi_valued is not False)
 

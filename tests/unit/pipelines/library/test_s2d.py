@@ -12,7 +12,7 @@ from pipelines.library.ranker import FEATURE_VERSION, RankerMeta
 from pipelines.library.recogniser import RecogniserConfig
 from pipelines.library.s2d import S2D
 from pipelines.ontology.errors import ModelMismatch
-from schemas.inference import BadReply, Completion
+from schemas.inference import BadReply, Completion, RequestRefused
 from tests.unit.pipelines.library import small
 from udfs.document import document
 
@@ -144,3 +144,37 @@ def test_a_dead_server_is_an_error_not_an_answer():
     except BadReply:
         return
     assert [answer.method for answer in answers] == ["ranker"]
+
+
+class Narrow(Model):
+    """A text model of a window of 2,048 tokens, which makes a token of every byte: as bad as a tokenizer can be."""
+
+    window = 2_048
+
+    async def complete(self, prompt, max_tokens, *, regex=None, logprobs=0):
+        if len(prompt.encode()) + max_tokens > self.window:
+            raise RequestRefused(f"HTTP 400: {len(prompt.encode())} tokens are longer than the model")
+        return await super().complete(prompt, max_tokens, regex=regex, logprobs=logprobs)
+
+
+@pytest.mark.parametrize("mode", ["cascade", "all"])
+@pytest.mark.parametrize("word", ["xqzvkjw ", "龘爨齉", "😀🥸", "\U0001d538\U00010348"])
+def test_an_item_of_too_many_tokens_is_asked_with_less_text(tmp_path, mode, word):
+    stated = "".join(f"Colour: {n}{(word * 80)[:77]}, " for n in range(12))
+    model = Narrow("broken")
+    found, usage = recognise(tmp_path, 0.6, mode, model, small.listing("Red mug " + word * 400, stated))
+    assert found["colour"].values == ("Red",)
+    assert model.prompts and usage.tokens["failed_pairs"] > 0
+
+
+def test_a_server_that_refuses_everything_is_an_error(tmp_path):
+    model = Narrow("broken")
+    model.window = 0
+    with pytest.raises(RequestRefused, match="longer"):
+        recognise(tmp_path, 0.6, "cascade", model, ITEM)
+
+
+@pytest.mark.parametrize("item", [small.listing(""), small.listing("!!! ---"), small.listing("\u200b\u202e"), small.listing("9" * 4_000)])
+def test_an_item_that_says_nothing_states_nothing(tmp_path, item):
+    found, _ = recognise(tmp_path, 0.9, "all", Model("broken"), item)
+    assert {name: answer.values for name, answer in found.items()} == dict.fromkeys(found, ())
