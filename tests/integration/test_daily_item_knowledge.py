@@ -28,7 +28,7 @@ TIMEOUT_S = 600
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A warehouse with the day's listings: two of each category, two hostile ones, and those that break the contract."""
+    """A warehouse with the day's listings: a family of each category, two hostile ones, and those that break the contract."""
     warehouse = tmp_path_factory.mktemp("dag") / "warehouse"
     incoming = warehouse / "incoming" / DAY
     incoming.mkdir(parents=True)
