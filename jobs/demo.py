@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import time
-from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from rich.console import Console
 
 from infra.airflow import AirflowHome, prepare_airflow
@@ -23,17 +20,16 @@ from infra.local.config import load_config
 from infra.spark_submit import ROOT
 from jobs.commands.run import airflow_home
 from jobs.daily_run import DailyRun, run_daily
+from jobs.demo_show import show_examples, show_next_steps
 from jobs.prepare_ontology import import_ontology, prepare_ontology
 from jobs.run_summary_print import print_run
-from pipelines.tunnel.plan_folder import PlanFolder, day_folder, write_whole
+from pipelines.tunnel.plan_folder import day_folder, write_whole
 from pipelines.tunnel.sample import sample_listings
 from schemas.derive import parse_record, to_mapping
-from schemas.knowledge import STATED
 from schemas.listing import Listing
 
 CATALOG = ROOT / "infra/demo/catalog"
 SERVERS = ("discriminator", "encoder")
-EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +68,8 @@ def run_demo(demo: Demo) -> None:
     folder = run_daily(DailyRun(demo.day, demo.warehouse, demo.listings, release), "airflow", airflow_home())
     _title("4/4  what came out")
     print_run(folder, demo.warehouse, started_s)
-    _show_examples(folder)
-    _next_steps(demo, folder)
+    show_examples(folder, _hostile())
+    show_next_steps(folder, CATALOG)
 
 
 def write_demo_listings(demo: Demo) -> None:
@@ -114,42 +110,3 @@ def _wait(*work: Future[None]) -> None:
 
 def _title(text: str) -> None:
     Console().print(f"\n[bold]{text}[/bold]", highlight=False)
-
-
-def examples(folder: PlanFolder, hostile: Collection[str], count: int = EXAMPLES) -> list[str]:
-    """Items worth showing: of different categories those with the most values, and last one that is hostile."""
-    stated: Counter[tuple[str, str]] = Counter()
-    for path in sorted((folder.root / "results").glob("*.parquet")):
-        rows = pq.read_table(path, columns=["item_id", "category_id", "status"]).to_pylist()
-        stated.update((row["category_id"], row["item_id"]) for row in rows if row["status"] == STATED)
-    best: dict[str, str] = {}
-    for (category_id, item_id), _ in sorted(stated.items(), key=lambda found: (-found[1], found[0])):
-        if item_id not in hostile:
-            best.setdefault(category_id, item_id)
-    last = [item_id for _, item_id in sorted(stated) if item_id in hostile][:1]
-    return [*list(best.values())[: count - len(last)], *last]
-
-
-def _show_examples(folder: PlanFolder) -> None:
-    """Three items, as `aiic item` shows them."""
-    for item_id in examples(folder, _hostile()):
-        print(flush=True)
-        subprocess.run([str(ROOT / "aiic"), "item", item_id], check=False)
-
-
-def _next_steps(demo: Demo, folder: PlanFolder) -> None:
-    print("\nNext:")
-    for words, command in (
-        ("the report as a page", f"open {folder.root / 'report.html'}"),
-        ("another item", "./aiic item demo-0040"),
-        ("ask the table", "./aiic sql \"select attr_id, count(*) from item_knowledge group by 1 order by 2 desc limit 10\""),
-        ("how good it is", f"./aiic evaluate --ontology {_short(CATALOG / 'ontology')} "
-         f"--listings {_short(CATALOG / 'listings.jsonl')} --gold {_short(CATALOG / 'gold.jsonl')}"),
-        ("your own data", "./aiic run --listings F --ontology DIR"),
-        ("end the servers", "./aiic down"),
-    ):  # fmt: skip
-        print(f"  {words + ':':<22}{command}")
-
-
-def _short(path: Path) -> str:
-    return str(path.relative_to(ROOT))

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.batch.progress_bar import progress_line
 from jobs.daily_run import DailyRun, RunFailed, did_nothing, run_daily
-from jobs.demo import examples
+from jobs.demo_show import examples
 from jobs.released import find_release, interchange_name, newest_release
 from pipelines.ontology.errors import UnknownVersion
 from pipelines.ontology.store import OntologyStore
