@@ -12,13 +12,12 @@ from pathlib import Path
 from infra.faiss import FaissSearch
 from infra.vllm import EncoderClient
 from jobs.recogniser import default_config, released
-from pipelines.apps.evaluation_set import load_set
+from pipelines.apps.evaluation_set import load_set, training_part
 from pipelines.apps.split_ontology import training_ontology, write_interchange
 from pipelines.library.pairs import Floats, encoded_text
 from pipelines.ontology.release import Release, open_release
 from schemas.listing import Listing
 from udfs.document import document
-from udfs.split import split_fifth
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +31,14 @@ class TrainingSet:
 
 
 async def training_set(folder: Path, encoder_url: str | None = None) -> TrainingSet:
-    """Read the training part (all but the held-out fifth) of a set; listings without a category are left out.
+    """Read the training part (all but the held-out fifth) of a set; listings without a known category are left out.
 
     Errors: those of `load_set` and of the encoder.
     """
     found = load_set(
         folder / "ontology", folder / "listings.jsonl", folder / "gold.jsonl", time.time_ns() // 10**6, None
     )
-    train, _ = split_fifth([listing for listing in found.listings if listing.category_id])
+    train = training_part(found)
     gold: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
     for pair in found.gold:
         gold[pair.item_id][pair.key_id] = pair.values

@@ -56,6 +56,15 @@ def load_set(ontology: Path, listings: Path, gold: Path, now_ms: int, split: str
     return _held_out(snapshot, kept, pairs, rejects, split)
 
 
+def training_part(found: EvaluationSet) -> list[Listing]:
+    """What a model may learn from: all but the held-out fifth, where the category is known.
+
+    The whole set is split, before anything is left out: the fifth depends on which families there are.
+    """
+    train, _ = split_fifth(found.listings)
+    return [listing for listing in train if listing.category_id in found.ontology.categories]
+
+
 def _held_out(
     snapshot: Snapshot,
     listings: Sequence[Listing],

@@ -16,6 +16,7 @@ from pipelines.library.ranker import PairInput, hasher
 from pipelines.ontology.release import Release
 from schemas.listing import Listing
 from udfs.document import document
+from udfs.split import split_group
 from udfs.text import fold
 
 Gold = Mapping[str, Mapping[str, Sequence[str]]]
@@ -24,11 +25,15 @@ HASH_ITEMS = 40
 
 @dataclass(slots=True)
 class RankerRows:
-    """Labelled pairs and their hashed tokens (a row a candidate); `gold[n]`: pair n's true values, folded."""
+    """Labelled pairs and their hashed tokens (a row a candidate); `gold[n]`: pair n's true values, folded.
+
+    `families[n]` is the product family of pair n's item: its siblings have much of its text and its values.
+    """
 
     pairs: list[PairInput]
     gold: list[frozenset[str]]
     items: list[str]
+    families: list[str]
     keys: list[str]
     tokens: sp.csr_matrix
 
@@ -62,7 +67,7 @@ def ranker_rows(
     Shapes: N listings, vectors (N, d).
     """
     views = CategoryViews(release.snapshot)
-    found = RankerRows([], [], [], [], sp.csr_matrix((0, 0)))
+    found = RankerRows([], [], [], [], [], sp.csr_matrix((0, 0)))
     blocks: list[sp.csr_matrix] = []
     waiting: list[PairInput] = []
     for number, (listing, vector) in enumerate(zip(listings, vectors, strict=True)):
@@ -77,6 +82,7 @@ def ranker_rows(
                 found.pairs.append(pair)
                 found.gold.append(values)
                 found.items.append(listing.item_id)
+                found.families.append(split_group(listing))
                 found.keys.append(view.key.key_id)
                 waiting.append(pair)
         if number % HASH_ITEMS == HASH_ITEMS - 1 or number == len(listings) - 1:
@@ -89,7 +95,10 @@ def ranker_rows(
 
 def _hashed(pairs: Sequence[PairInput]) -> sp.csr_matrix:
     """Hash the tokens of some pairs and forget the strings, which would not fit memory for a whole set."""
-    block = hasher().transform([tokens for pair in pairs for tokens in pair.tokens]).astype(np.float32)
+    tokens = [tokens for pair in pairs for tokens in pair.tokens]
+    if not tokens:  # the hasher refuses nothing
+        return sp.csr_matrix((0, hasher().n_features), dtype=np.float32)
+    block = hasher().transform(tokens).astype(np.float32)
     for pair in pairs:
         pair.tokens = ()
     return block
@@ -97,12 +106,13 @@ def _hashed(pairs: Sequence[PairInput]) -> sp.csr_matrix:
 
 def joined(parts: Sequence[RankerRows]) -> RankerRows:
     """Several sets' rows as one; item numbers are made distinct."""
-    whole = RankerRows([], [], [], [], sp.vstack([part.tokens for part in parts], format="csr"))
+    whole = RankerRows([], [], [], [], [], sp.vstack([part.tokens for part in parts], format="csr"))
     offset = 0
     for part in parts:
         whole.pairs += [replace(pair, item=pair.item + offset) for pair in part.pairs]
         offset += 1 + max((pair.item for pair in part.pairs), default=0)
         whole.gold += part.gold
         whole.items += part.items
+        whole.families += part.families
         whole.keys += part.keys
     return whole

@@ -47,11 +47,11 @@ class Fitted:
 
 
 def fit_ranker(rows: RankerRows, threads: int = 1, say: Callable[[str], None] = print) -> Fitted:
-    """Fit both stages. All candidates of an item are in one fold. Errors: ValueError for too few items."""
+    """Fit both stages. A product family is in one fold, for it tells of its siblings. Errors: ValueError for too few."""
     labels, owners = rows.labels(), rows.owners()
-    folds = np.array([zlib.crc32(item.encode()) % FOLDS for item in rows.items])[owners]
+    folds = np.array([zlib.crc32(family.encode()) % FOLDS for family in rows.families])[owners]
     if len(set(folds.tolist())) < FOLDS:
-        raise ValueError(f"{len(set(rows.items))} labelled items are too few to train a ranker")
+        raise ValueError(f"{len(set(rows.families))} labelled product families are too few to train a ranker")
     linear = np.zeros(len(labels))
     for fold in range(FOLDS):
         held = folds == fold

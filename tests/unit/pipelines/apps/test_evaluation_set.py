@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.apps.evaluation_set import HELD_OUT_FIFTH, NothingToScore, load_set
+from pipelines.apps.evaluation_set import HELD_OUT_FIFTH, NothingToScore, load_set, training_part
 from pipelines.apps.gold import BadGold, read_gold
 from pipelines.apps.split_ontology import cached_interchange, training_ontology, write_interchange
 from pipelines.ontology.interchange import load_interchange
@@ -15,7 +15,7 @@ from pipelines.ontology.snapshot import Snapshot
 from pipelines.tunnel.intake_read import AbsentInput, EmptyInput
 from schemas.gold import GoldPair
 from schemas.listing import Listing
-from udfs.split import held_out_groups, split_fifth
+from udfs.split import held_out_groups, split_fifth, split_group
 from udfs.text import fold
 
 NOW_MS = 1_790_000_000_000
@@ -129,6 +129,24 @@ def test_held_out_fifth_has_only_what_training_shows(folder: Path) -> None:
     assert [pair.item_id for pair in found.gold] == HELD_OUT
     # f1: sku-0 and, folded, sku-2; f2: sku-1; f3: bags once and its synonym once; f4, f5 and m1 never in training.
     assert known_values(found.ontology) == {"form": {"f1": 2, "f2": 1, "f3": 2}, "maker": {}}
+
+
+def test_nothing_of_the_held_out_fifth_is_learned_from(folder: Path) -> None:
+    path = folder / "listings.jsonl"
+    odd = [{"item_id": f"odd-{n}", "title": "t", "category_id": (None, "gone")[n % 2]} for n in range(10)]
+    path.write_text(path.read_text("utf-8") + "".join(json.dumps(row) + "\n" for row in odd), "utf-8")
+    learned = {listing.item_id for listing in training_part(load(folder, None))}
+    held_out = {listing.item_id for listing in load(folder, HELD_OUT_FIFTH).listings}
+    assert learned and len(held_out) == 4
+    assert learned == {f"sku-{n}" for n in range(10)} - held_out
+
+
+def test_families_of_the_demo_catalog_are_learned_from_or_held_out() -> None:
+    catalog = Path(__file__).parents[4] / "infra/demo/catalog"
+    learned = {split_group(listing) for listing in training_part(load(catalog, None))}
+    held_out = {split_group(listing) for listing in load(catalog, HELD_OUT_FIFTH).listings}
+    assert len(learned) > 3 * len(held_out) > 0
+    assert not learned & held_out
 
 
 def test_the_cut_ontology_survives_being_written_and_read(folder: Path, tmp_path: Path) -> None:

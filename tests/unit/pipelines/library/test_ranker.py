@@ -52,6 +52,26 @@ def test_only_labelled_pairs_become_rows(rows):
     assert rows[2].tokens.shape[0] == len(rows[2].labels()) == len(rows[2].owners())
 
 
+def test_items_without_labels_bring_no_rows(rows):
+    release, listings, data = rows
+    vectors = asyncio.run(small.embed([item.title for item in listings]))
+    unlabelled = ranker_rows(release, listings, {}, vectors, leave_one_out=True)
+    assert (unlabelled.pairs, unlabelled.tokens.shape[0]) == ([], 0)
+    assert joined([unlabelled, data]).tokens.shape == data.tokens.shape
+
+
+def test_siblings_do_not_judge_one_another(rows):
+    """All labels in one product family: no fold can be held out."""
+    release, listings, data = rows
+    siblings = [type(item)(**{name: getattr(item, name) for name in item.__slots__} | {"spu_id": "one"}) for item in listings]
+    vectors = asyncio.run(small.embed([item.title for item in siblings]))
+    family = ranker_rows(release, siblings, {item.item_id: {"model": [], "colour": ["Red"]} for item in siblings}, vectors, leave_one_out=True)
+    assert set(family.families) == {"one"}
+    assert set(data.families) == {item.item_id for item in listings}
+    with pytest.raises(ValueError, match="1 labelled product families"):
+        fit_ranker(family, say=lambda _what: None)
+
+
 def test_joined_sets_keep_their_items_apart(rows):
     numbers = [pair.item for pair in joined([rows[2], rows[2]]).pairs]
     assert len(set(numbers)) == 2 * 60
