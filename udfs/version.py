@@ -20,6 +20,8 @@ ITEM_ATTR = "_item"
 MOVED_ATTR = "_moved"
 """attr_id of the tombstone that remembers, at its version, the newest row of a category that the item left."""
 MARKERS = (ITEM_ATTR, MOVED_ATTR)
+RESERVED_ATTRS = frozenset({*MARKERS, "_category", "_scenario"})
+"""attr_ids of rows that recognition and merge write themselves: no key of an ontology may have such an id."""
 RETIRED = ".retired"
 """What a retired row's digest ends with: it wins over the row that it was, and loses where that row lost."""
 

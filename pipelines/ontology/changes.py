@@ -20,6 +20,7 @@ from pipelines.ontology.snapshot import ACTIVE, ANY_CATEGORY, CategoryKey, Snaps
 from pipelines.ontology.source_rows import Place, parse, source_rows, text_of
 from pipelines.ontology.tree import check_tree
 from schemas.ontology import AttributeKey, AttributeValue, Category, ScenarioTag
+from udfs.version import RESERVED_ATTRS
 
 OPS = ("upsert", "retire")
 RETIRED = "retired"
@@ -110,6 +111,9 @@ def _change_tag(editor: _Editor, place: Place, row: Row) -> None:
 
 def _change_key(editor: _Editor, place: Place, row: Row) -> None:
     key_id = text_of(row, "key_id") or ""
+    if key_id in RESERVED_ATTRS:
+        editor.faults.add(place.file, place.line, "reserved_id", f"key {key_id}: give it another id")
+        return
     for category_id in _targets(editor, place, row, key_id):
         links = editor.keys.setdefault(category_id, {})
         known = links.get(key_id)

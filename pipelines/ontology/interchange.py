@@ -19,6 +19,7 @@ from pipelines.ontology.source_rows import (
 )
 from pipelines.ontology.tree import check_tree
 from schemas.ontology import AttributeKey, AttributeValue, Category, ScenarioTag
+from udfs.version import RESERVED_ATTRS
 
 FILES = ("categories", "keys", "values", "tags")
 Pair = tuple[str, str]
@@ -90,6 +91,9 @@ def _keys(path: Path, draft: _Draft) -> None:
         pair = (key.category_id, key.key_id)
         if not _knows_category(key.category_id, place, draft):
             draft.refused_keys.add(pair)
+        elif key.key_id in RESERVED_ATTRS:
+            draft.refused_keys.add(pair)
+            draft.faults.add(place.file, place.line, "reserved_id", f"key {key.key_id}: give it another id")
         elif pair in draft.keys:
             draft.faults.add(
                 place.file,

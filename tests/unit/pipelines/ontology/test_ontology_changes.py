@@ -163,6 +163,7 @@ def test_renaming_a_key_renames_the_context_of_its_values(tmp_path, base):
         (upsert("category", category_id="tea", name=""), "empty"),
         (upsert("key", category_id="nowhere", key_id="k", name="K"), "unknown_category"),
         (upsert("key", key_id="k", name="K"), "unknown_category"),
+        (upsert("key", category_id="tea", key_id="_moved", name="K"), "reserved_id"),
         (upsert("key", category_id="*", key_id="k", name="K"), "unknown_key"),
         (upsert("key", category_id="tea", key_id="form", value_kind="?"), "not_in_enum"),
         (upsert("value", category_id="tea", key_id="k", value_id="v", text="v"), "unknown_key"),

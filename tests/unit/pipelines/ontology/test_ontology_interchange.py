@@ -101,6 +101,8 @@ REFUSED = {
     "not an object": ("categories", "[1, 2]", "wrong_type"),
     "not UTF-8": ("categories", b'{"category_id": "x", "name": "\xff\xfe"}', "bad_utf8"),
     "key of an unknown category": ("keys", {**KEY, "category_id": "nowhere"}, "unknown_category"),
+    "key with the id of a tombstone": ("keys", {**KEY, "key_id": "_item"}, "reserved_id"),
+    "key with the id of the category row": ("keys", {**KEY, "key_id": "_category"}, "reserved_id"),
     "duplicate key": ("keys", {**KEY, "key_id": "form"}, "duplicate_id"),
     "unknown value kind": ("keys", {**KEY, "value_kind": "number"}, "not_in_enum"),
     "normalisation of wrong type": ("keys", {**KEY, "normalization": "to cm"}, "wrong_type"),
