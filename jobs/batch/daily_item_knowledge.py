@@ -17,7 +17,7 @@ from jobs.batch.daily_item_knowledge_merge import merge
 from jobs.batch.daily_item_knowledge_plan import plan
 from jobs.batch.daily_item_knowledge_recognise import recognise
 from jobs.batch.daily_item_knowledge_report import report
-from jobs.batch.expected_errors import expected_errors
+from jobs.batch.expected_errors import expected_errors, in_words
 from pipelines.ontology.store import default_warehouse
 from pipelines.tunnel.daily_item_knowledge import DailyConfig, day_start_ms
 from pipelines.tunnel.day_lock import DayBusy, day_lock
@@ -71,9 +71,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"daily_item_knowledge {step}: {error}", file=sys.stderr, flush=True)
         return 1
     except expected_errors() as error:
-        return _failed(config, step, str(error) or type(error).__name__)
+        return _failed(config, step, in_words(error))
     except Py4JError as error:
-        return _failed(config, step, f"Spark gave up; its reason is in the log above. {str(error)[:300]}")
+        return _failed(
+            config, step, f"Spark gave up; its reason is in the log above. {in_words(error)[:600]}"
+        )
     except Exception as error:
         _failed(config, step, f"a fault of the program: {type(error).__name__}: {error}; the log tells where")
         raise

@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
+import os
+
+_REMEDIES = {
+    "No space left on device": "the disk is full: make room and run the same command again, it goes on where it stopped",
+    "Read-only file system": "the warehouse cannot be written: give another with --warehouse, or make it writable",
+    "Permission denied": "give another warehouse with --warehouse, or the rights to write this one",
+}
+_SHOWN = 300
+
+
+def in_words(error: BaseException) -> str:
+    """What to tell of an error: its own words, and what to do where the system's words do not say it."""
+    text = str(error) or type(error).__name__
+    remedy = next((words for found, words in _REMEDIES.items() if found in text), None)
+    if remedy is None or remedy in text:
+        return text
+    shown = text if isinstance(error, OSError) else text[:_SHOWN]
+    return f"{shown.rstrip(os.linesep)}; {remedy}"
+
 
 def expected_errors() -> tuple[type[Exception], ...]:
     """The types, imported when one is looked for: some of their modules take a second to load."""

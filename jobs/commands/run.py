@@ -50,6 +50,7 @@ def airflow_home() -> Path:
 def _run(args: argparse.Namespace) -> int:
     from infra.airflow import AirflowError
     from infra.spark_submit import DEFAULT_MASTER
+    from jobs.batch.expected_errors import in_words
     from jobs.daily_run import DailyRun, RunFailed, run_daily
     from jobs.prepare_ontology import prepare_ontology
     from jobs.run_summary_print import print_run
@@ -87,6 +88,6 @@ def _run(args: argparse.Namespace) -> int:
         OSError,
         ValueError,
     ) as error:
-        print(f"aiic run: {error}", file=sys.stderr)
+        print(f"aiic run: {in_words(error)}", file=sys.stderr)
         return 1
     return 0
