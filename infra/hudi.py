@@ -1,4 +1,18 @@
-"""Hudi tables on Spark: their settings, stated once, and reading, writing, compacting."""
+"""Hudi tables on Spark: their settings, stated once, and reading, writing, compacting.
+
+For analysts, in a session of `infra.spark.spark_session`:
+
+    spark.read.format("hudi").load("build/warehouse/item_knowledge").where("NOT is_deleted")
+    spark.read.format("hudi").option("as.of.instant", "20261122140001500").load("build/warehouse/item_knowledge")
+
+    register(spark, "item_knowledge", Path("build/warehouse/item_knowledge"))
+    spark.sql("SELECT attr_id, count(*) FROM item_knowledge WHERE NOT is_deleted GROUP BY attr_id")
+    spark.sql("SELECT * FROM item_knowledge TIMESTAMP AS OF '2026-11-22 14:00:01.500' WHERE item_id = 'sku-1'")
+
+`read_table` leaves out Hudi's own columns. Beside the contract's, a table has `_key_item_id` and `_key_attr_id`: the
+key as Hudi can hold it (`infra.hudi_reading.safe_key`). Both readers, Spark and the hudi package, see nested columns
+in base files and logs; a bucket's first commit always makes a base file, which the hudi package needs.
+"""
 
 from __future__ import annotations
 

@@ -36,6 +36,9 @@ LOCAL: Mapping[str, str] = {
     "spark.sql.requireAllClusterKeysForCoPartition": "false",
 }
 
+# Hudi measures the size of objects by attaching to its own JVM, fails, and says so on standard output.
+_QUIET = ("jol.skipDynamicAttach", "jol.skipHotspotSAAttach")
+
 
 class JarsMissing(RuntimeError):
     """The folder of Spark's jars is absent or lacks Hudi. The message says what to do."""
@@ -64,7 +67,10 @@ def spark_session(
         given.setIfMissing(name, value)
     for name, value in (conf or {}).items():
         given.set(name, value)
-    return SparkSession.builder.appName(app).config(conf=given).getOrCreate()
+    session: SparkSession = SparkSession.builder.appName(app).config(conf=given).getOrCreate()
+    for name in _QUIET:
+        session.sparkContext._jvm.java.lang.System.setProperty(name, "true")  # type: ignore[union-attr]
+    return session
 
 
 def spark_jars(env: Mapping[str, str] = os.environ) -> list[Path]:

@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
 from pyspark.sql import DataFrame, SparkSession
 
 from infra.hudi import HudiSettings, compact
@@ -75,6 +76,11 @@ def timed(
     return done, time.perf_counter() - began
 
 
+def cpu_s() -> float:
+    """Processor seconds so far of the JVM and the Python workers, which live as long as this process."""
+    return sum(sum(child.cpu_times()[:2]) for child in psutil.Process().children(recursive=True))
+
+
 def main() -> None:
     """Measure and write the part `merge`."""
     parser = argparse.ArgumentParser(
@@ -106,6 +112,7 @@ def measure(
     timed(spark, batch_of(spark, number, items, batch, folder), table, settings)
     batches = [batch_of(spark, at, items, batch, folder) for at in range(number)]
     read, written, commits_s, slowest_s = 0, 0, 0.0, 0.0
+    cpu_before_s = cpu_s()
     for files in batches:
         done, took_s = timed(spark, files, table, settings)
         read, written = read + done.read, written + done.written
@@ -114,6 +121,7 @@ def measure(
             f"{done.read} rows, {done.written} written: {took_s:.1f} s, {done.written / took_s:.0f} written/s"
         )
         print(f"{said}, load {os.getloadavg()[0]:.1f}", flush=True)
+    commits_cpu_s = cpu_s() - cpu_before_s
     began = time.perf_counter()
     compact(spark, table)
     compact_s = time.perf_counter() - began
@@ -126,6 +134,9 @@ def measure(
         "merge_first_load_rows_per_s": round(present / first_s, 1),
         "merge_slowest_commit_s": round(slowest_s, 1),
         "merge_compaction_s": round(compact_s, 1),
+        # What the rate would be with a core of one's own: tells how far other work on the machine slowed it.
+        "merge_rows_per_cpu_s": round(written / commits_cpu_s, 1),
+        "merge_compaction_cpu_s": round(cpu_s() - cpu_before_s - commits_cpu_s, 1),
         "merge_rows_present": present,
         "merge_rows_written_a_commit": round(written / number),
     }

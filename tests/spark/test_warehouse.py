@@ -7,6 +7,7 @@ import io
 import json
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -43,13 +44,17 @@ def stated(item: str, version: int, words: str) -> KnowledgeRow:
     row = knowledge_row(item, "form", version, words)
     evidence = Evidence(words, "title", HOSTILE.index(words), HOSTILE.index(words) + len(words), words)
     changed = {"evidence": (evidence,), "value_texts": (words,), "value_ids": ("",)}
-    return with_digest(KnowledgeRow(**{name: changed.get(name, getattr(row, name)) for name in row.__slots__}))
+    return with_digest(
+        KnowledgeRow(**{name: changed.get(name, getattr(row, name)) for name in row.__slots__})
+    )
 
 
 @pytest.fixture(scope="module")
 def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     folder = tmp_path_factory.mktemp("warehouse")
-    listing = Listing("sku:1,x", HOSTILE, "<p>茶</p>", category_id="tea", attributes={"[red]Net\x1b": "250 g"})
+    listing = Listing(
+        "sku:1,x", HOSTILE, "<p>茶</p>", category_id="tea", attributes={"[red]Net\x1b": "250 g"}
+    )
     pq.write_table(record_to_arrow([ShardItem(listing, 5)], ShardItem), folder / "listings.parquet")
     merge_items(spark, spark.read.parquet(str(folder / "listings.parquet")), folder / "items", settings=SMALL)
     table = folder / "item_knowledge"
@@ -66,7 +71,9 @@ def run(capsys: pytest.CaptureFixture[str], warehouse: Warehouse, *words: str) -
     return code, captured.out, captured.err
 
 
-def test_item_shows_facts_and_marks_the_words(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
+def test_item_shows_facts_and_marks_the_words(
+    warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, out, _ = run(capsys, warehouse, "item", "sku:1,x")
     assert code == 0
     for part in ("sku:1,x", "category tea", "form", "Loose leaf", "0.50", "rule", "1970-01-01"):
@@ -96,7 +103,10 @@ def test_item_as_it_was_and_as_json(warehouse: Warehouse, capsys: pytest.Capture
         assert found["item"]["title"] == HOSTILE
 
 
-@pytest.mark.parametrize("words", [("item", "sku-9"), ("item", "sku:1,x", "--as-of", "2001-01-01"), ("item", "x", "--as-of", "soon")])
+@pytest.mark.parametrize(
+    "words",
+    [("item", "sku-9"), ("item", "sku:1,x", "--as-of", "2001-01-01"), ("item", "x", "--as-of", "soon")],
+)
 def test_item_that_is_not_known_is_an_error(
     warehouse: Warehouse, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
 ) -> None:
@@ -126,19 +136,29 @@ def test_sql_sees_live_rows_and_the_past(warehouse: Warehouse, capsys: pytest.Ca
         ["sku-2", "True", warehouse.after],
         ["sku:1,x", "False", warehouse.after],
     ]
-    query = "SELECT count(*) AS n FROM items i JOIN item_knowledge k USING (item_id) WHERE i.title LIKE 'Loose%'"
+    query = (
+        "SELECT count(*) AS n FROM items i JOIN item_knowledge k USING (item_id) WHERE i.title LIKE 'Loose%'"
+    )
     _, out, _ = run(capsys, warehouse, "sql", query)
     assert "1 row\n" in out
 
 
-def test_sql_table_shows_hostile_text_harmlessly(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sql_table_shows_hostile_text_harmlessly(
+    warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, out, _ = run(capsys, warehouse, "sql", "SELECT title, attributes FROM items")
     assert r"\x1b[2J\x1b]0;owned\x07 [bold red]tea[/] \u202eevil :smile:" in out
     assert not set(out) & {"\x1b", "\x07", "\u202e"}
 
 
-def test_sql_that_writes_or_is_wrong_is_refused(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
-    for query in ("DELETE FROM items", "SELECT * FROM read_text('/etc/hostname')", "SELECT nothing FROM items"):
+def test_sql_that_writes_or_is_wrong_is_refused(
+    warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for query in (
+        "DELETE FROM items",
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SELECT nothing FROM items",
+    ):
         code, out, err = run(capsys, warehouse, "sql", query)
         assert (code, out) == (1, "")
         assert err.startswith("aiic sql: ")
@@ -153,16 +173,27 @@ def test_sql_over_the_ontology(warehouse: Warehouse, capsys: pytest.CaptureFixtu
         _, out, _ = run(capsys, warehouse, "sql", query, "--format", "json")
         counted[view] = json.loads(out)[0]["n"]
     counts = snapshot.counts()
-    assert counted == {"categories": counts.categories, "keys": counts.category_keys, "values": counts.entries}
+    assert counted == {
+        "categories": counts.categories,
+        "keys": counts.category_keys,
+        "values": counts.entries,
+    }
 
 
 def test_spark_sql_and_time_travel(spark: SparkSession, warehouse: Warehouse) -> None:
     register(spark, "item_knowledge", warehouse.folder / "item_knowledge")
     try:
-        now = spark.sql("SELECT item_id, version, provenance.run_id FROM item_knowledge WHERE NOT is_deleted").collect()
+        now = spark.sql(
+            "SELECT item_id, version, provenance.run_id FROM item_knowledge WHERE NOT is_deleted"
+        ).collect()
         assert [tuple(row) for row in now] == [("sku:1,x", 6, "run-6")]
-        past = f"SELECT count(*) FROM item_knowledge TIMESTAMP AS OF '{warehouse.before}' WHERE NOT is_deleted"
-        assert spark.sql(past).collect()[0][0] == 2
+        stamp = datetime.strptime(warehouse.before, "%Y%m%d%H%M%S%f").strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        for moment in (warehouse.before, stamp):
+            past = f"SELECT count(*) FROM item_knowledge TIMESTAMP AS OF '{moment}' WHERE NOT is_deleted"
+            assert spark.sql(past).collect()[0][0] == 2
+        path = str(warehouse.folder / "item_knowledge")
+        plain = spark.read.format("hudi").option("as.of.instant", warehouse.before).load(path)
+        assert plain.where("NOT is_deleted").count() == 2
     finally:
         spark.sql("DROP TABLE item_knowledge")
     table = read_table(spark, warehouse.folder / "item_knowledge", warehouse.before)
