@@ -5,8 +5,8 @@ A reply has one line a key: the key's name, a colon, and the labels of the chose
     Material: linen; cotton
     Color: none
 
-A small model copies a value far better than it counts to its number: with numbers in place of labels the same training
-stayed at chance.
+A small model copies a value more easily than it finds its number: with numbers in place of labels a first training stayed
+at chance (models/discriminator/README.md).
 """
 
 from __future__ import annotations
