@@ -15,7 +15,9 @@ INTERRUPTED = 130
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole parser, from every module of `jobs.commands` that has `add_parser`."""
-    parser = argparse.ArgumentParser(prog="aiic", description="AI item center: raw listings to item knowledge.")
+    parser = argparse.ArgumentParser(
+        prog="aiic", description="AI item center: raw listings to item knowledge."
+    )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in sorted(pkgutil.iter_modules(jobs.commands.__path__), key=lambda found: found.name):
         importlib.import_module(f"jobs.commands.{module.name}").add_parser(subparsers)

@@ -34,7 +34,34 @@ _ALIASES = {
 }  # fmt: skip
 # Short spellings are units only when listed: "pcs" is not a parsec, nor "pk" a peck.
 _SHORT = frozenset(
-    "day km dm mg hz khz kw mw hp psi btu ma kv ah kwh dl cl ton bar min sec ft2 mph db lux jin".split()
+    [
+        "day",
+        "km",
+        "dm",
+        "mg",
+        "hz",
+        "khz",
+        "kw",
+        "mw",
+        "hp",
+        "psi",
+        "btu",
+        "ma",
+        "kv",
+        "ah",
+        "kwh",
+        "dl",
+        "cl",
+        "ton",
+        "bar",
+        "min",
+        "sec",
+        "ft2",
+        "mph",
+        "db",
+        "lux",
+        "jin",
+    ]
 )
 WORDS = {
     word: value
@@ -53,7 +80,7 @@ WORDS = {
         12: "twelve dozen",
         20: "twenty",
         100: "hundred",
-    }.items()  # fmt: skip
+    }.items()
     for word in words.split()
 } | dict(zip("一二两三四五六七八九十单双", (1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 2), strict=True))
 

@@ -17,7 +17,7 @@ from infra.vllm import BadReply, CompletionClient, EncoderClient, RequestRefused
 from schemas.inference import Token
 
 T = TypeVar("T")
-QUICK: dict[str, Any] = {"timeout_s": 0.3, "attempts": 2, "backoff_s": 0.01}
+QUICK: dict[str, Any] = {"timeout_s": 3.0, "attempts": 2, "backoff_s": 0.01}
 
 
 def against(fake: FakeVllm, work: Callable[[str], Coroutine[Any, Any, T]]) -> T:

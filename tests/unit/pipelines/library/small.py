@@ -27,9 +27,13 @@ def key(key_id: str, name: str, kind: str, **more: object) -> AttributeKey:
 
 def snapshot() -> Snapshot:
     colours = ValueSet(
-        "colours", "Colour", (Value("c1", "Red", 5, ("红色",)), Value("c2", "Navy Blue", 3), Value("c3", "red", 1))
+        "colours",
+        "Colour",
+        (Value("c1", "Red", 5, ("红色",)), Value("c2", "Navy Blue", 3), Value("c3", "red", 1)),
     )
-    materials = ValueSet("materials", "Material", (Value("m1", "Stainless Steel", 4), Value("m2", "Ceramic", 2)))
+    materials = ValueSet(
+        "materials", "Material", (Value("m1", "Stainless Steel", 4), Value("m2", "Ceramic", 2))
+    )
     links = (
         CategoryKey(key("colour", "Colour", "enumerated", synonyms=("颜色",), multi_valued=True), "colours"),
         CategoryKey(key("material", "Material", "enumerated", multi_valued=False), "materials"),

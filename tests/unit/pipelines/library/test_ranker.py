@@ -15,7 +15,9 @@ from udfs.document import document
 
 
 def pair(item, *spans):
-    return PairInput(item, [Candidate(str(n), n, 1, [span] if span else []) for n, span in enumerate(spans)], [], [])
+    return PairInput(
+        item, [Candidate(str(n), n, 1, [span] if span else []) for n, span in enumerate(spans)], [], []
+    )
 
 
 def test_rivalry_within_a_pair():
@@ -63,9 +65,18 @@ def test_items_without_labels_bring_no_rows(rows):
 def test_siblings_do_not_judge_one_another(rows):
     """All labels in one product family: no fold can be held out."""
     release, listings, data = rows
-    siblings = [type(item)(**{name: getattr(item, name) for name in item.__slots__} | {"spu_id": "one"}) for item in listings]
+    siblings = [
+        type(item)(**{name: getattr(item, name) for name in item.__slots__} | {"spu_id": "one"})
+        for item in listings
+    ]
     vectors = asyncio.run(small.embed([item.title for item in siblings]))
-    family = ranker_rows(release, siblings, {item.item_id: {"model": [], "colour": ["Red"]} for item in siblings}, vectors, leave_one_out=True)
+    family = ranker_rows(
+        release,
+        siblings,
+        {item.item_id: {"model": [], "colour": ["Red"]} for item in siblings},
+        vectors,
+        leave_one_out=True,
+    )
     assert set(family.families) == {"one"}
     assert set(data.families) == {item.item_id for item in listings}
     with pytest.raises(ValueError, match="1 labelled product families"):
@@ -78,7 +89,7 @@ def test_joined_sets_keep_their_items_apart(rows):
 
 
 def test_fitted_ranker_learns_and_is_the_same_after_reading(rows, tmp_path):
-    release, listings, data = rows
+    _release, listings, data = rows
     fitted = fit_ranker(data, say=lambda _what: None)
     assert fitted.f1 > 0.9
     assert best_threshold(data, fitted.out_of_fold) == (fitted.threshold, fitted.f1)
@@ -87,7 +98,11 @@ def test_fitted_ranker_learns_and_is_the_same_after_reading(rows, tmp_path):
     ranker = load_ranker(tmp_path)
     assert ranker.meta == meta
     item = item_pairs(0, listings[1], document(listings[1]), small.view(), [{}] * 5)
-    best = {v.key.key_id: p.candidates[int(q.argmax())].value for v, p, q in zip(item.category.keys, item.pairs, ranker.probabilities(item.pairs), strict=True) if len(q)}
+    best = {
+        v.key.key_id: p.candidates[int(q.argmax())].value
+        for v, p, q in zip(item.category.keys, item.pairs, ranker.probabilities(item.pairs), strict=True)
+        if len(q)
+    }
     assert (best["colour"], best["height"]) == ("Navy Blue", "6.0")
 
 

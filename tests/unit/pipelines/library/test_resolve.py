@@ -33,7 +33,9 @@ def test_values_over_the_threshold_are_stated_with_their_raw_words():
 
 def test_single_valued_key_states_its_best():
     offered = [candidate("Stainless Steel", 0), candidate("Ceramic", 1)]
-    assert resolve(DOC, MATERIALS, offered, np.array([0.6, 0.8], np.float32), 0.5, "ranker").values == ("Ceramic",)
+    assert resolve(DOC, MATERIALS, offered, np.array([0.6, 0.8], np.float32), 0.5, "ranker").values == (
+        "Ceramic",
+    )
 
 
 def test_not_stated_is_sure_when_no_candidate_is_likely():

@@ -32,7 +32,10 @@ class FixedRanker:
         self.p = p
 
     def probabilities(self, pairs):
-        return [np.array([self.p if "lexical" in c.sources else 0.01 for c in pair.candidates], np.float32) for pair in pairs]
+        return [
+            np.array([self.p if "lexical" in c.sources else 0.01 for c in pair.candidates], np.float32)
+            for pair in pairs
+        ]
 
 
 class Model:
@@ -126,7 +129,10 @@ def test_mix_follows_its_weights():
 def test_open_pairs_are_those_between_the_bounds():
     doc = document(ITEM)
     item = item_pairs(0, ITEM, doc, small.view(), [{}] * 5)
-    ranked = [np.full(len(pair.candidates), p, np.float32) for pair, p in zip(item.pairs, (0.5, 0.9, 0.5, 0.1, 0.5), strict=True)]
+    ranked = [
+        np.full(len(pair.candidates), p, np.float32)
+        for pair, p in zip(item.pairs, (0.5, 0.9, 0.5, 0.1, 0.5), strict=True)
+    ]
     assert [pair.key for pair in open_pairs(0, item, ranked, config(), META)] == [0]
 
 
@@ -138,7 +144,14 @@ def test_a_dead_server_is_an_error_not_an_answer():
     doc = document(ITEM)
     item = item_pairs(0, ITEM, doc, small.view(), [{}] * 5)
     pair = item.pairs[0]
-    opened = OpenPair(0, 0, item.category.keys[0], item, tuple(pair.candidates), np.full(len(pair.candidates), 0.5, np.float32))
+    opened = OpenPair(
+        0,
+        0,
+        item.category.keys[0],
+        item,
+        tuple(pair.candidates),
+        np.full(len(pair.candidates), 0.5, np.float32),
+    )
     try:
         answers = asyncio.run(ask_discriminator([opened], Dead(), config(), META, Usage()))
     except BadReply:
@@ -174,7 +187,10 @@ def test_a_server_that_refuses_everything_is_an_error(tmp_path):
         recognise(tmp_path, 0.6, "cascade", model, ITEM)
 
 
-@pytest.mark.parametrize("item", [small.listing(""), small.listing("!!! ---"), small.listing("\u200b\u202e"), small.listing("9" * 4_000)])
+@pytest.mark.parametrize(
+    "item",
+    [small.listing(""), small.listing("!!! ---"), small.listing("\u200b\u202e"), small.listing("9" * 4_000)],
+)
 def test_an_item_that_says_nothing_states_nothing(tmp_path, item):
     found, _ = recognise(tmp_path, 0.9, "all", Model("broken"), item)
     assert {name: answer.values for name, answer in found.items()} == dict.fromkeys(found, ())

@@ -66,9 +66,7 @@ def test_pieces_add_up_to_the_text(text: str, spans: list[tuple[int, int]]) -> N
 
 def test_of_a_long_text_what_stands_around_the_evidence_is_shown() -> None:
     text = "x" * SHOWN_WHOLE + "needle" + "y" * SHOWN_WHOLE
-    (field,) = [
-        one for one in field_texts(Item("i", "", text), [evidence(text, "needle", "n", "description")])
-    ]
+    (field,) = list(field_texts(Item("i", "", text), [evidence(text, "needle", "n", "description")]))
     shown = [(piece.text, piece.cut) for piece in field.pieces]
     assert shown == [
         ("x" * 3 * AROUND, False),
