@@ -11,7 +11,6 @@ import asyncio
 import json
 import random
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from pipelines.library.pairs import item_pairs, similar_values
 from pipelines.library.ranker import META, RankerMeta, load_ranker
 from pipelines.library.recogniser import RecogniserConfig
 from pipelines.models.cascade_fit import Opinion, fit_mixture
+from pipelines.models.ranker_data import own_values
 from schemas.listing import Listing
 from udfs.document import document
 from udfs.text import fold
@@ -85,7 +85,7 @@ def _opened(
     listing = found.listings[number]
     category = CategoryViews(found.release.snapshot).of(str(listing.category_id))
     labels = found.gold[listing.item_id]
-    own = [Counter(map(fold, labels.get(view.key.key_id, ()))) for view in category.keys]
+    own = own_values(category, labels)
     similar = similar_values(found.release, category, found.vectors[number], config.top_k)
     item = item_pairs(number, listing, document(listing), category, similar, own)
     known = out_of_fold[listing.item_id]

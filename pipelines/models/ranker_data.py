@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from pipelines.library.keys import CategoryViews
+from pipelines.library.keys import CategoryView, CategoryViews
 from pipelines.library.pairs import Floats, item_pairs, similar_values
 from pipelines.library.ranker import PairInput, hasher
 from pipelines.ontology.release import Release
@@ -74,7 +74,7 @@ def ranker_rows(
         labels = gold.get(listing.item_id, {})
         category = views.of(str(listing.category_id))
         true = [frozenset(fold(value) for value in labels.get(view.key.key_id, ())) for view in category.keys]
-        own = [Counter(values) for values in true] if leave_one_out else None
+        own = own_values(category, labels) if leave_one_out else None
         similar = similar_values(release, category, vector, 10)
         made = item_pairs(number, listing, document(listing), category, similar, own)
         for view, pair, values in zip(category.keys, made.pairs, true, strict=True):
@@ -91,6 +91,14 @@ def ranker_rows(
         report(number + 1)
     found.tokens = sp.vstack(blocks, format="csr")
     return found
+
+
+def own_values(category: CategoryView, labels: Mapping[str, Sequence[str]]) -> list[Counter[str]]:
+    """Per key, how often an item's labels brought each folded value into the ontology's counts.
+
+    Two spellings that fold to one value ("Cube", "cube") were counted twice there, so they count twice here.
+    """
+    return [Counter(map(fold, labels.get(view.key.key_id, ()))) for view in category.keys]
 
 
 def _hashed(pairs: Sequence[PairInput]) -> sp.csr_matrix:

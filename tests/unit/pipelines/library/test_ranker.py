@@ -8,7 +8,7 @@ import pytest
 from pipelines.library.candidates import Candidate
 from pipelines.library.pairs import item_pairs
 from pipelines.library.ranker import PairInput, RankerDamaged, load_ranker, rivalry, save_ranker
-from pipelines.models.ranker_data import joined, ranker_rows
+from pipelines.models.ranker_data import joined, own_values, ranker_rows
 from pipelines.models.ranker_fit import best_threshold, fit_ranker
 from tests.unit.pipelines.library import small
 from udfs.document import document
@@ -115,3 +115,9 @@ def small_meta(threshold):
 def test_missing_ranker_says_what_to_do(tmp_path):
     with pytest.raises(RankerDamaged, match="train one"):
         load_ranker(tmp_path / "absent")
+
+
+def test_two_spellings_of_one_value_are_taken_out_twice():
+    own = own_values(small.view(), {"colour": ["Red", "red", "Navy Blue"]})
+    assert own[0] == {"red": 2, "navy blue": 1}
+    assert all(not counts for counts in own[1:])
