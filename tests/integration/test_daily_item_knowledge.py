@@ -84,12 +84,13 @@ def table(place: Path) -> list[dict[str, object]]:
 
 
 def test_the_dag_with_vllm_killed_on_the_way(stack, place, command):
+    encoder = int(stack.status()["encoder"]["pid"])  # asked before: the run does not wait for the answer
     running = command("--via", "airflow")
     deadline = time.monotonic() + TIMEOUT_S
     while not results(place) and running.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     assert running.poll() is None, finish(running)[1]
-    os.killpg(int(stack.status()["encoder"]["pid"]), signal.SIGKILL)
+    os.killpg(encoder, signal.SIGKILL)
     code, said = finish(running)
     assert code == 1, said
     assert "step recognise: ServerUnavailable" in said
