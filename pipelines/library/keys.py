@@ -39,7 +39,6 @@ class KeyView:
     total: int
     is_open: bool
     capitalized: float
-    longest_words: int
 
     @property
     def name(self) -> str:
@@ -115,7 +114,6 @@ def _key_view(link: CategoryKey, values: Sequence[Value]) -> KeyView:
         total=total,
         is_open=link.key.value_kind == "free" or (rule.kind != CHOICE and once > OPEN_SHARE * total),
         capitalized=sum(value.text[:1].isupper() for value in values) / max(1, len(values)),
-        longest_words=min(6, max((len(value.text.split()) for value in values), default=3)),
     )
 
 
