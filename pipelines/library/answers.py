@@ -10,7 +10,10 @@ from schemas.knowledge import Evidence
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The values of one key of one item. No values: the item does not state the key."""
+    """The values of one key of one item. No values: the item does not state the key.
+
+    `confidence` is what the row carries; `chances`, where known, is the chance of each value, same order.
+    """
 
     key_id: str
     values: tuple[str, ...]
@@ -19,6 +22,7 @@ class Answer:
     confidence: float
     method: str
     prompt_version: str = ""
+    chances: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from pipelines.library.answers import Answer, Usage
+from pipelines.library.calibration import BOTH, DISCRIMINATOR, OperatingPoint
 from pipelines.library.candidates import Candidate
 from pipelines.library.discriminate import DiscriminateConfig, Discriminator, Verdict, discriminate
 from pipelines.library.keys import KeyView
@@ -23,6 +24,7 @@ from udfs.document import SEPARATOR, Document
 from udfs.prompts import MAX_CANDIDATES, PROMPT_VERSION, Question, as_data, candidate_text
 
 ALONE = 0.5
+"""From where on the discriminator alone states a value, where nothing is calibrated."""
 CANDIDATE_BYTES = 84
 """No tokenizer makes more tokens of a text than it has bytes: ten such candidates fit any window of 2,048 tokens."""
 SHORT_BYTES = 240
@@ -62,6 +64,7 @@ async def ask_discriminator(
     client: Discriminator,
     config: RecogniserConfig,
     meta: RankerMeta,
+    point: OperatingPoint,
     usage: Usage,
 ) -> list[Answer]:
     """Answers of N open pairs, same order; the pairs of one item share their requests.
@@ -82,7 +85,7 @@ async def ask_discriminator(
         usage.tokens.update(spent.tokens)
         usage.tokens["failed_pairs"] += spent.pairs["failed"]
         for place, verdict in zip(places, verdicts, strict=True):
-            answers[place] = _answer(opened[place], verdict, config, meta)
+            answers[place] = _answer(opened[place], verdict, config, meta, point)
     return [answer for answer in answers if answer is not None]
 
 
@@ -151,15 +154,19 @@ def _labelled(name: str, text: str) -> str:
     return f"{name.removeprefix('attributes.')}: {text}" if name.startswith("attributes.") else text
 
 
-def _answer(pair: OpenPair, verdict: Verdict, config: RecogniserConfig, meta: RankerMeta) -> Answer:
+def _answer(
+    pair: OpenPair, verdict: Verdict, config: RecogniserConfig, meta: RankerMeta, point: OperatingPoint
+) -> Answer:
     document = pair.source.text.document
     if verdict.failed:
-        return resolve(document, pair.view, pair.offered, pair.probabilities, meta.threshold, "ranker")
+        return resolve(document, pair.view, pair.offered, pair.probabilities, point, "ranker")
     if config.discriminator == "all":
-        said = np.asarray(verdict.p, np.float32)
-        return resolve(document, pair.view, pair.offered, said, ALONE, "discriminator", PROMPT_VERSION)
-    mixed = mix(pair.probabilities, verdict.p, meta)
-    return resolve(document, pair.view, pair.offered, mixed, meta.threshold, "discriminator", PROMPT_VERSION)
+        p, route = np.asarray(verdict.p, np.float32), DISCRIMINATOR
+        if point.calibration is None or DISCRIMINATOR not in point.calibration.values:
+            point = OperatingPoint(ALONE)
+    else:
+        p, route = mix(pair.probabilities, verdict.p, meta), BOTH
+    return resolve(document, pair.view, pair.offered, p, point, "discriminator", PROMPT_VERSION, route)
 
 
 def mix(ranked: Floats, said: Sequence[float], meta: RankerMeta) -> Floats:

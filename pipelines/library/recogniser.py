@@ -12,7 +12,12 @@ from schemas.listing import Listing
 
 @dataclass(frozen=True, slots=True)
 class RecogniserConfig:
-    """Where a process finds what recognition needs, and how it answers. Must be picklable and JSON-able."""
+    """Where a process finds what recognition needs, and how it answers. Must be picklable and JSON-able.
+
+    `calibration_dir`: "" for probabilities as the models give them. `precision`: the one wanted, 0 for the best F1.
+    `models`: the version of the registry that all parts are of, "" where some are not. `expected_encoder`,
+    `expected_discriminator`: what the servers must serve, "" for anything.
+    """
 
     release_dir: str
     ranker_dir: str
@@ -23,6 +28,11 @@ class RecogniserConfig:
     keys_per_request: int = 8
     concurrency: int = 8
     request_timeout_s: float = 120.0
+    calibration_dir: str = ""
+    precision: float = 0.0
+    models: str = ""
+    expected_encoder: str = ""
+    expected_discriminator: str = ""
 
 
 class Recogniser(Protocol):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.library.answers import Answer
+from pipelines.library.calibration import RANKER, OperatingPoint
 from pipelines.library.candidates import Candidate
 from pipelines.library.keys import KeyView
 from pipelines.library.pairs import Floats
@@ -22,30 +23,37 @@ def resolve(
     view: KeyView,
     offered: Sequence[Candidate],
     probabilities: Floats,
-    threshold: float,
+    point: OperatingPoint,
     method: str,
     prompt_version: str = "",
+    route: str = RANKER,
 ) -> Answer:
     """The answer of one pair: every candidate over the threshold, or the best one where the key has but one value.
 
-    Confidence is the least probability of the stated values; of "not stated", that no candidate is true.
+    `probabilities` are raw, as the stages of `route` (see `calibration`) gave them: here they become what they are worth.
+    Confidence is the least chance of the stated values; of "not stated", the chance that the item states nothing.
     """
-    order = np.argsort(-probabilities, kind="stable")
-    stated = [int(place) for place in order if probabilities[place] >= threshold]
+    kind = view.key.value_kind
+    fair = point.fair(probabilities, kind, route)
+    order = np.argsort(-fair, kind="stable")
+    stated = [int(place) for place in order if fair[place] >= point.threshold]
     if view.key.multi_valued is False:
         stated = stated[:1]
     if not stated:
-        best = float(probabilities.max()) if len(probabilities) else 0.0
-        return Answer(view.key.key_id, (), (), (), 1.0 - best, method, prompt_version)
-    chosen = _once([offered[place] for place in stated])
+        sure = point.nothing(probabilities, kind, route)
+        return Answer(view.key.key_id, (), (), (), sure, method, prompt_version)
+    stated = _once(offered, stated)
+    chosen = [offered[place] for place in stated]
+    chances = tuple(float(fair[place]) for place in stated)
     return Answer(
         key_id=view.key.key_id,
         values=tuple(candidate.value for candidate in chosen),
         value_ids=tuple(_value_id(view, candidate) for candidate in chosen),
         evidence=tuple(found for candidate in chosen for found in evidence_of(document, candidate)),
-        confidence=float(min(probabilities[place] for place in stated)),
+        confidence=min(chances),
         method=_method(chosen, method),
         prompt_version=prompt_version,
+        chances=chances,
     )
 
 
@@ -55,9 +63,12 @@ def evidence_of(document: Document, candidate: Candidate) -> list[Evidence]:
     return [Evidence(candidate.value, source, start, end, words) for source, start, end, words in located]
 
 
-def _once(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Candidates without those that scoring takes for one another."""
-    return list({fold(candidate.value): candidate for candidate in reversed(candidates)}.values())[::-1]
+def _once(offered: Sequence[Candidate], places: Sequence[int]) -> list[int]:
+    """Places of candidates without those that scoring takes for an earlier one."""
+    first: dict[str, int] = {}
+    for place in places:
+        first.setdefault(fold(offered[place].value), place)
+    return list(first.values())
 
 
 def _value_id(view: KeyView, candidate: Candidate) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.library.answers import Answer, ItemAnswers, Usage
+from pipelines.library.calibration import OperatingPoint
 from pipelines.library.candidates import item_text
 from pipelines.library.category import CategoryGuess, predict_category
 from pipelines.library.discriminate import Discriminator
@@ -28,8 +29,9 @@ Embed = Callable[[Sequence[str]], Awaitable[Floats]]
 class S2D:
     """A `Recogniser` over one release, one ranker, one encoder and one discriminator.
 
-    `embed` and `discriminator` are the two model servers; `close_all` ends their connections. The first call checks that
-    the encoder is the one that the release was made with.
+    `embed` and `discriminator` are the two model servers; `close_all` ends their connections. `point`: from where on a
+    value is stated; by default where the ranker says, uncalibrated. The first call checks that the encoder is the one
+    that the release was made with.
     """
 
     config: RecogniserConfig
@@ -40,6 +42,7 @@ class S2D:
     embed: Embed
     discriminator: Discriminator
     close_all: Callable[[], Awaitable[None]]
+    point: OperatingPoint | None = None
     views: CategoryViews = field(init=False)
     _checked: bool = field(default=False, init=False)
 
@@ -71,7 +74,9 @@ class S2D:
         usage.seconds["search_and_rank"] += time.perf_counter() - started_s
         answers, opened = self._settle(items, ranked, usage)
         started_s = time.perf_counter()
-        verdicts = await ask_discriminator(opened, self.discriminator, self.config, self.ranker.meta, usage)
+        verdicts = await ask_discriminator(
+            opened, self.discriminator, self.config, self.ranker.meta, self._point(), usage
+        )
         usage.seconds["discriminate"] += time.perf_counter() - started_s
         for pair, answer in zip(opened, verdicts, strict=True):
             answers[pair.item][pair.key] = answer
@@ -80,6 +85,9 @@ class S2D:
             ItemAnswers(item.listing.item_id, guess.category_id, guess.confidence, tuple(found))
             for item, guess, found in zip(items, guesses, answers, strict=True)
         ], usage
+
+    def _point(self) -> OperatingPoint:
+        return self.point or OperatingPoint(self.ranker.meta.threshold)
 
     async def _check_encoder(self) -> None:
         if not self._checked:
@@ -124,9 +132,7 @@ class S2D:
             waiting = {pair.key for pair in open_keys}
             answers.append([])
             for key, (view, pair, p) in enumerate(zip(item.category.keys, item.pairs, found, strict=True)):
-                answer = resolve(
-                    item.text.document, view, pair.candidates, p, self.ranker.meta.threshold, "ranker"
-                )
+                answer = resolve(item.text.document, view, pair.candidates, p, self._point(), "ranker")
                 answers[-1].append(answer)
                 if key not in waiting:
                     usage.pairs[answer.method] += 1

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.library.answers import Usage
+from pipelines.library.calibration import OperatingPoint
 from pipelines.library.open_pairs import OpenPair, ask_discriminator, mix, open_pairs
 from pipelines.library.pairs import item_pairs
 from pipelines.library.ranker import FEATURE_VERSION, RankerMeta
@@ -153,7 +154,7 @@ def test_a_dead_server_is_an_error_not_an_answer():
         np.full(len(pair.candidates), 0.5, np.float32),
     )
     with pytest.raises(ServerUnavailable):
-        asyncio.run(ask_discriminator([opened], Dead(), config(), META, Usage()))
+        asyncio.run(ask_discriminator([opened], Dead(), config(), META, OperatingPoint(0.5), Usage()))
 
 
 class Narrow(Model):
