@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 import time
-from collections import defaultdict
 from pathlib import Path
-
-import numpy as np
 
 from jobs.training_sets import training_set
 from pipelines.library.ranker import FEATURE_VERSION, RankerMeta, save_ranker
+from pipelines.models.out_of_fold import write_out_of_fold
 from pipelines.models.ranker_data import RankerRows, joined, ranker_rows
-from pipelines.models.ranker_fit import Fitted, fit_ranker
+from pipelines.models.ranker_fit import fit_ranker
 
 
 def main() -> int:
@@ -42,7 +39,7 @@ def main() -> int:
         discriminator="",
         trained_on=counts,
     )
-    _save_out_of_fold(args.out_of_fold, rows, fitted)
+    write_out_of_fold(args.out_of_fold, rows, fitted.out_of_fold)  # `fit_cascade`, `fit_calibration` need it
     save_ranker(args.out, meta, fitted.weights, fitted.bias, fitted.boosted)
     _say(f"{args.out}: out-of-fold F1 {fitted.f1:.4f} at threshold {fitted.threshold}")
     return 0
@@ -52,17 +49,6 @@ def _rows(folder: Path) -> RankerRows:
     found = asyncio.run(training_set(folder))
     _say(f"{folder.name}: {len(found.listings)} training items encoded")
     return ranker_rows(found.release, found.listings, found.gold, found.vectors, leave_one_out=True)
-
-
-def _save_out_of_fold(path: Path, rows: RankerRows, fitted: Fitted) -> None:
-    """Keep what the ranker says of items that it did not learn from: `jobs.fit_cascade` needs it."""
-    ends = np.cumsum([len(pair.candidates) for pair in rows.pairs])[:-1]
-    parts = np.split(fitted.out_of_fold, ends)
-    found: dict[str, dict[str, list[float]]] = defaultdict(dict)
-    for item, key, part in zip(rows.items, rows.keys, parts, strict=True):
-        found[item][key] = [round(float(p), 5) for p in part]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found), "utf-8")
 
 
 def _say(what: str) -> None:
