@@ -32,8 +32,8 @@ TO_MODEL_LENGTH = -1
 Vectors = npt.NDArray[np.float32]
 
 
-class _Client:
-    """What both clients share: connections, the served model's name, cleanup."""
+class Client:
+    """What all clients share: connections, the served model's name, cleanup."""
 
     def __init__(self, url: str, model: str, **settings: Any) -> None:
         """`url` ends in /v1; `settings` are the other fields of `ServerConfig`."""
@@ -58,6 +58,10 @@ class _Client:
         others = [name for name, entry in served.items() if name != self.model and entry.get("root") == root]
         return max(others, key=len, default=root.rstrip("/").rsplit("/", 1)[-1] or self.model)
 
+    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """POST a JSON body. Errors: ServerUnavailable, RequestRefused, BadReply."""
+        return await self._server.post(path, body)
+
     async def close(self) -> None:
         """Close the connections."""
         await self._server.close()
@@ -69,7 +73,7 @@ class _Client:
         await self.close()
 
 
-class EncoderClient(_Client):
+class EncoderClient(Client):
     """Encodes texts on a pooling server."""
 
     def __init__(self, url: str, model: str = "encoder", batch: int = EMBED_BATCH, **settings: Any) -> None:
@@ -95,7 +99,7 @@ class EncoderClient(_Client):
     async def _embed_batch(self, texts: list[str]) -> Vectors:
         body = {
             "model": self.model,
-            "input": [_sendable(text) for text in texts],
+            "input": [sendable(text) for text in texts],
             "encoding_format": "base64",
             "truncate_prompt_tokens": TO_MODEL_LENGTH,
         }
@@ -116,7 +120,7 @@ def constraint(regex: str | None, json_schema: Mapping[str, Any] | None) -> dict
     return {}
 
 
-class CompletionClient(_Client):
+class CompletionClient(Client):
     """Completes prompts on a text-model server."""
 
     def __init__(self, url: str, model: str = "discriminator", **settings: Any) -> None:
@@ -138,7 +142,7 @@ class CompletionClient(_Client):
         """
         body: dict[str, Any] = {
             "model": self.model,
-            "prompt": _sendable(prompt),
+            "prompt": sendable(prompt),
             "max_tokens": max_tokens,
             "temperature": 0,
         }
@@ -158,7 +162,7 @@ async def gather_or_cancel(calls: Sequence[Any]) -> list[Any]:
             task.cancel()
 
 
-def _sendable(text: str) -> str:
+def sendable(text: str) -> str:
     """Text that UTF-8 can carry: a lone surrogate becomes a question mark."""
     return text.encode("utf-8", "replace").decode("utf-8")
 

@@ -18,7 +18,12 @@ class Evidence:
     """The words of the listing that support one value. Offsets count code points of the raw field."""
 
     value: str = field(metadata={"doc": "the value that these words support"})
-    source_field: str = field(metadata={"doc": "title, description, brand or attributes.<name>"})
+    source_field: str = field(
+        metadata={
+            "doc": "title, description, brand, attributes.<name>, or images.<n>: the words in image n of image_urls; "
+            "images.<n> without words, or images: what the images show"
+        }
+    )
     start: int = field(metadata={"minimum": 0, "doc": "first code point in the raw field"})
     end: int = field(metadata={"minimum": 0, "doc": "one past the last code point"})
     words: str = field(metadata={"doc": "the raw text between them"})

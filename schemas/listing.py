@@ -82,7 +82,7 @@ class Listing:
         metadata={
             "max_items": MAX_IMAGES,
             "item_max_length": MAX_URL,
-            "doc": "addresses of the listing's images",
+            "doc": "addresses of the listing's images: https, file below a stated folder, or data",
         },
     )
     price: float | None = field(default=None, metadata={"doc": "price in the listing's currency"})

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from schemas.image import IMAGES, ImageText
 from schemas.listing import Listing
 from udfs.text import CleanText, clean
 
@@ -20,7 +22,11 @@ RAW_SHARE = 16
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One field of a document: where it begins in the document, its raw and its clean text."""
+    """One field of a document: where it begins in the document, its raw and its clean text.
+
+    Each line of an image's text is a part of its own, as what stands on two lines is not one phrase; `raw` is then the
+    image's whole text.
+    """
 
     name: str
     start: int
@@ -35,7 +41,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Title, description, brand and merchant attributes, joined; `title_end` is where the title ends."""
+    """Title, description, brand, merchant attributes and image texts, joined; `title_end` is where the title ends."""
 
     text: str
     parts: tuple[Part, ...]
@@ -57,15 +63,17 @@ class Document:
         return part.name, first, last, part.raw[first:last]
 
 
-def document(listing: Listing, max_text: int = MAX_TEXT) -> Document:
-    """Join a listing's fields, cut at about `max_text` clean characters.
+def document(listing: Listing, max_text: int = MAX_TEXT, images: Sequence[ImageText] = ()) -> Document:
+    """Join a listing's fields and the words in its images, cut at about `max_text` clean characters.
 
-    A long description leaves a third of them to brand and attributes, as far as these need it. Of hostile markup no more
+    A long description leaves a third of them to what follows, as far as that needs it. Of hostile markup no more
     than a fixed amount is read, whatever the listing's size.
     """
     cleaned = _cleaned(listing, max_text)
+    lines = [(image, line) for image in images for line in _lines(image.text)]
     room = max_text - len(cleaned["title"][1].text)
     short = sum(len(found.text) for name, (_, found) in cleaned.items() if name not in LONG_FIELDS)
+    short += sum(len(line.text) for _, line in lines)
     parts: list[Part] = []
     text = ""
     for name, (raw, found) in cleaned.items():
@@ -77,6 +85,12 @@ def document(listing: Listing, max_text: int = MAX_TEXT) -> Document:
         text += (SEPARATOR if parts else "") + clean(label).text
         parts.append(Part(name, len(text), raw, part))
         text += part.text
+    for image, line in lines:
+        part = _cut(line, max_text - len(text))
+        if part.text:
+            text += SEPARATOR
+            parts.append(Part(f"{IMAGES}{image.number}", len(text), image.text, part))
+            text += part.text
     return Document(text, tuple(parts), len(parts[0].clean.text))
 
 
@@ -93,6 +107,17 @@ def _cleaned(listing: Listing, max_text: int) -> dict[str, tuple[str, CleanText]
         found[name] = (raw, clean(beginning))
         read += len(beginning)
     return found
+
+
+def _lines(text: str) -> Iterator[CleanText]:
+    """The clean lines of an image's text, with offsets into the whole of it."""
+    start = 0
+    for raw in text.split("\n"):
+        line = clean(raw)
+        yield CleanText(
+            line.text, tuple(start + at for at in line.starts), tuple(start + at for at in line.ends)
+        )
+        start += len(raw) + 1
 
 
 def _cut(cleaned: CleanText, length: int) -> CleanText:
