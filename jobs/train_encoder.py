@@ -1,0 +1,136 @@
+"""Train the encoder's adapter: `data` and `texts` say what of, `train` learns, `encode` and `evaluate` measure, `curve` shows.
+
+  .local/engines/bin/python -m jobs.train_encoder data --set ../shared/data/wdc_pave --set infra/demo/catalog
+  .local/inference/bin/python -m jobs.train_encoder train --steps 600 --minutes 20
+  .local/inference/bin/python -m jobs.train_encoder encode --name base
+  .local/inference/bin/python -m jobs.train_encoder encode --name trained --adapter build/encoder/adapter
+  .local/engines/bin/python -m jobs.train_encoder evaluate --set ../shared/data/wdc_pave --set infra/demo/catalog
+  .local/engines/bin/python -m jobs.train_encoder curve
+
+`train` goes on from its last checkpoint: stop it at any time. Devices: cpu, cuda, npu (needs torch-npu). Everything lies
+below --out. Only `evaluate` reads held-out items' labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+DATA, TEXTS, FIGURES = "data.json", "texts.json", "figures.json"
+BASE = Path(".local/models/all-minilm-l6-v2")
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Do the named step."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    steps = parser.add_subparsers(dest="step", required=True)
+    data = steps.add_parser("data", help="write training data and the texts to encode (engines environment)")
+    train = steps.add_parser("train", help="train (inference environment)")
+    encode = steps.add_parser("encode", help="encode the texts (inference environment)")
+    evaluate = steps.add_parser("evaluate", help="compare encoders on held-out items (engines environment)")
+    curve = steps.add_parser("curve", help="draw loss and watched recall (engines environment)")
+    for step in (data, evaluate):
+        step.add_argument("--set", action="append", required=True, type=Path, metavar="FOLDER")
+    evaluate.add_argument(
+        "--encoder", action="append", help="names given to `encode`; default: base and trained"
+    )
+    for step in (train, encode):
+        step.add_argument("--base", type=Path, default=BASE)
+        step.add_argument("--device", default="cpu", help="cpu, cuda or npu")
+        step.add_argument("--threads", type=int, default=1)
+    train.add_argument("--method", choices=("lora", "full"), default="lora")
+    train.add_argument("--steps", type=int, default=600)
+    train.add_argument("--minutes", type=float, default=60.0, help="end with a checkpoint after so long")
+    train.add_argument("--learning-rate", type=float, help="default 5e-4 for lora, 2e-5 for full")
+    train.add_argument("--seed", type=int, default=0)
+    encode.add_argument("--name", required=True, help="base, trained, or any other")
+    encode.add_argument("--adapter", type=Path)
+    encode.add_argument("--scale", type=float, default=1.0, help="share of the adapter that is merged")
+    encode.add_argument("--texts", type=Path, help="JSON list of texts; default: those of `data`")
+    for step in (data, train, encode, evaluate, curve):
+        step.add_argument("--out", type=Path, default=Path("build/encoder"))
+    args = parser.parse_args(words)
+    {"data": write_data, "train": learn, "encode": encode_texts, "evaluate": compare, "curve": show}[
+        args.step
+    ](args)
+
+
+def write_data(args: argparse.Namespace) -> None:
+    """Write what is trained on, and all texts that have to be encoded."""
+    from pipelines.models.encoder_data import training_data
+    from pipelines.models.encoder_records import EncoderData, HoldOut, as_json
+    from pipelines.models.encoder_sets import needed_texts, read_parts
+
+    whole, texts = EncoderData(), dict[str, None]()
+    for folder in args.set:
+        parts = read_parts(folder, time.time_ns() // 10**6)
+        made = training_data(parts.name, parts.ontology, parts.train, parts.gold, HoldOut())
+        texts.update(dict.fromkeys(needed_texts(parts)))
+        print(
+            f"{parts.name}: {len(made.anchors)} anchors, {len(made.dev)} watched, {len(made.entries())} entries"
+        )
+        whole.add(made)
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / DATA).write_text(json.dumps(as_json(whole), ensure_ascii=False), "utf-8")
+    (args.out / TEXTS).write_text(json.dumps(list(texts), ensure_ascii=False), "utf-8")
+
+
+def learn(args: argparse.Namespace) -> None:
+    """Train, or go on."""
+    from pipelines.models.encoder_batches import BatchConfig
+    from pipelines.models.encoder_records import from_json
+    from pipelines.models.encoder_train import EncoderConfig, train_encoder
+
+    data = from_json(json.loads((args.out / DATA).read_text("utf-8")))
+    rate = args.learning_rate or {"lora": 5e-4, "full": 2e-5}[args.method]
+    cfg = EncoderConfig(
+        str(args.base), args.base.name, args.steps, args.minutes, args.device, args.threads, args.seed, args.method,
+        learning_rate=rate,
+    )  # fmt: skip
+    print(
+        train_encoder(cfg, BatchConfig(seed=args.seed), data, args.out, lambda line: print(line, flush=True))
+    )
+
+
+def encode_texts(args: argparse.Namespace) -> None:
+    """Encode the texts with the base, or with an adapter merged in."""
+    from pipelines.models.encode_texts import encode_file
+
+    vectors = args.out / f"vectors-{args.name}.npz"
+    encode_file(
+        args.base,
+        args.adapter,
+        args.scale,
+        args.texts or args.out / TEXTS,
+        vectors,
+        args.device,
+        args.threads,
+    )
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Measure every encoder on every set."""
+    from jobs.evaluate_encoder import measure
+
+    rows = [
+        measure(folder, name, args.out) for folder in args.set for name in args.encoder or ("base", "trained")
+    ]
+    (args.out / FIGURES).write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+
+
+def show(args: argparse.Namespace) -> None:
+    """Draw the curve."""
+    from pipelines.models.encoder_picture import draw_training
+
+    lines = (args.out / "loss.jsonl").read_text("utf-8").splitlines()
+    draw_training([json.loads(line) for line in lines], args.out / "loss.png")
+    print(args.out / "loss.png")
+
+
+if __name__ == "__main__":
+    main()
