@@ -145,7 +145,7 @@ class _Checked(AbstractResolver):
                     family=kind,
                     proto=protocol,
                     flags=socket.AI_NUMERICHOST,
-                )  # fmt: skip
+                )
             )
         return results
 

@@ -78,7 +78,7 @@ def rapidocr_reader() -> Read:
     def read(content: bytes) -> list[TextBox]:
         with Image.open(io.BytesIO(content)) as image:
             pixels = np.asarray(image.convert("RGB"))[:, :, ::-1]
-        found = engine(pixels)
+        found: Any = engine(pixels)  # one of several results; with all stages on it has boxes, texts and scores
         if found.boxes is None or found.txts is None or found.scores is None:
             return []
         return [

@@ -46,6 +46,9 @@ class ImageSettings:
         return self.mode in (VISION, BOTH)
 
 
+NO_IMAGES = ImageSettings()
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """One image of a listing, checked, turned upright, made small and written anew, so that nothing else is in it.

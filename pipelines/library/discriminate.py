@@ -46,12 +46,14 @@ class Verdict:
     `chosen` are positions in the question's candidates, growing; empty: the item states none of them. `p` holds, for
     every candidate, the probability that it is in the reply: not yet calibrated, see
     `udfs.replies.candidate_probabilities`. `failed`: no usable reply came; `chosen` and `p` are empty then.
+    `seen`: the source field of the images that the model was shown, "" for none.
     """
 
     key_id: str
     chosen: tuple[int, ...]
     p: tuple[float, ...]
     failed: bool = False
+    seen: str = ""
 
 
 async def discriminate(

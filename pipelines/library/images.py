@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pipelines.library.answers import Usage
 from pipelines.library.discriminate import Discriminator
-from schemas.image import ImageRefused, ImageSettings, ImageText, ItemImages, Picture, TextBox
+from schemas.image import IMAGES, ImageRefused, ImageSettings, ImageText, ItemImages, Picture, TextBox
 from schemas.listing import Listing
 from udfs.image_text import text_of
 
@@ -41,6 +41,14 @@ class VisionModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Eyes:
+    """A model that is shown an item's pictures, and the source field that evidence of what it sees names."""
+
+    model: Discriminator
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class ImageReader:
     """Reads the images of listings; `ocr` is None where their words are not wanted."""
 
@@ -58,6 +66,16 @@ class ImageReader:
             for reason in item.refused:
                 usage.tokens[f"images_refused_{reason}"] += 1
         return found
+
+    def eyes(self, items: Sequence[ItemImages]) -> dict[int, Eyes]:
+        """By position, who is shown the pictures of an item; empty where images are not to be shown."""
+        if self.vision is None:
+            return {}
+        return {
+            number: Eyes(self.vision.looking_at(item.pictures), _source(item.pictures))
+            for number, item in enumerate(items)
+            if item.pictures
+        }
 
     async def _of_item(self, listing: Listing, gate: asyncio.Semaphore) -> ItemImages:
         async def one(number: int, url: str) -> tuple[Picture | None, ImageText | None, str]:
@@ -81,3 +99,8 @@ class ImageReader:
             return picture, None, ""
         text = text_of(await self.ocr.read(picture))
         return picture, ImageText(number, text) if text else None, ""
+
+
+def _source(pictures: Sequence[Picture]) -> str:
+    """The field of the one picture, or of all where there are several: the model does not say which it means."""
+    return f"{IMAGES}{pictures[0].number}" if len(pictures) == 1 else IMAGES.removesuffix(".")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 from scipy.special import expit, logit
@@ -14,12 +15,15 @@ from pipelines.library.answers import Answer, Usage
 from pipelines.library.calibration import BOTH, DISCRIMINATOR, OperatingPoint
 from pipelines.library.candidates import Candidate
 from pipelines.library.discriminate import DiscriminateConfig, Discriminator, Verdict, discriminate
+from pipelines.library.images import VISION_PROMPT_VERSION, Eyes
 from pipelines.library.keys import KeyView
 from pipelines.library.pairs import Floats, ItemPairs
 from pipelines.library.ranker import RankerMeta
 from pipelines.library.recogniser import RecogniserConfig
 from pipelines.library.resolve import resolve
+from schemas.image import IMAGES
 from schemas.inference import RequestRefused
+from schemas.knowledge import Evidence
 from udfs.document import SEPARATOR, Document
 from udfs.prompts import MAX_CANDIDATES, PROMPT_VERSION, Question, as_data, candidate_text
 
@@ -29,6 +33,7 @@ CANDIDATE_BYTES = 84
 """No tokenizer makes more tokens of a text than it has bytes: ten such candidates fit any window of 2,048 tokens."""
 SHORT_BYTES = 240
 """What is shown of an item whose text the server refused as too long."""
+BLIND: Mapping[int, Eyes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +49,24 @@ class OpenPair:
 
 
 def open_pairs(
-    number: int, item: ItemPairs, ranked: Sequence[Floats], config: RecogniserConfig, meta: RankerMeta
+    number: int,
+    item: ItemPairs,
+    ranked: Sequence[Floats],
+    config: RecogniserConfig,
+    meta: RankerMeta,
+    shown: bool = False,
 ) -> list[OpenPair]:
-    """The pairs of one item that go to the discriminator: by config all with candidates, none, or the unsure ones."""
+    """The pairs of one item that go to the discriminator: by config all with candidates, none, or the unsure ones.
+
+    Where the item's images are `shown`, also those that its text does not state: an image may.
+    """
     if config.discriminator == "off":
         return []
     found: list[OpenPair] = []
     for key, (view, pair, p) in enumerate(zip(item.category.keys, item.pairs, ranked, strict=True)):
         best = float(p.max()) if len(p) else 0.0
-        if len(p) and (config.discriminator == "all" or meta.open_low < best < meta.open_high):
+        lowest = -1.0 if shown else meta.open_low
+        if len(p) and (config.discriminator == "all" or lowest < best < meta.open_high):
             order = np.argsort(-p, kind="stable")[: min(config.top_k, MAX_CANDIDATES)]
             offered = tuple(pair.candidates[place] for place in order)
             found.append(OpenPair(number, key, view, item, offered, p[order]))
@@ -66,10 +80,11 @@ async def ask_discriminator(
     meta: RankerMeta,
     point: OperatingPoint,
     usage: Usage,
+    eyes: Mapping[int, Eyes] = BLIND,
 ) -> list[Answer]:
     """Answers of N open pairs, same order; the pairs of one item share their requests.
 
-    A pair whose reply fails keeps the ranker's answer. Errors: InferenceError.
+    `eyes`: by item, who is shown its images instead of the text model. A pair whose reply fails keeps the ranker's answer. Errors: InferenceError.
     """
     by_item: dict[int, list[int]] = defaultdict(list)
     for place, pair in enumerate(opened):
@@ -77,7 +92,13 @@ async def ask_discriminator(
     shared = _shared_texts([opened[places[0]] for places in by_item.values()])
     groups = list(by_item.values())
     calls = [
-        ask_item([opened[place] for place in places], shared[opened[places[0]].item], client, config)
+        ask_item(
+            [opened[place] for place in places],
+            shared[opened[places[0]].item],
+            client,
+            config,
+            eyes.get(opened[places[0]].item),
+        )
         for places in groups
     ]
     answers: list[Answer | None] = [None] * len(opened)
@@ -90,17 +111,35 @@ async def ask_discriminator(
 
 
 async def ask_item(
-    pairs: Sequence[OpenPair], texts: tuple[str, str], client: Discriminator, config: RecogniserConfig
+    pairs: Sequence[OpenPair],
+    texts: tuple[str, str],
+    client: Discriminator,
+    config: RecogniserConfig,
+    eyes: Eyes | None = None,
 ) -> tuple[list[Verdict], Usage]:
-    """The discriminator's verdicts on the open pairs of one item; `texts`: shared by its siblings, and its own."""
-    """Verdicts on one item. Errors: InferenceError; RequestRefused when even its shortest prompt is refused."""
+    """The discriminator's verdicts on the open pairs of one item; `texts`: shared by its siblings, and its own.
+
+    Where a model that sees refuses the images, the text model is asked without them. Errors: InferenceError;
+    RequestRefused when even the shortest prompt is refused.
+    """
     settings = DiscriminateConfig(keys_per_request=config.keys_per_request)
     questions = [_question(pair) for pair in pairs]
+    refused = Usage()
+    if eyes is not None:
+        try:
+            verdicts, spent = await discriminate(*texts, questions, eyes.model, settings)
+            spent.tokens["pairs_seen"] += len(verdicts)
+            return [replace(verdict, seen=eyes.source) for verdict in verdicts], spent
+        except RequestRefused:
+            refused.tokens["images_refused_by_model"] += 1
     try:
-        return await discriminate(*texts, questions, client, settings)
+        verdicts, spent = await discriminate(*texts, questions, client, settings)
     except RequestRefused:
         # Text can have several times the tokens that it looks like: one hostile item must not end the run.
-        return await discriminate(_first_bytes(" ".join(texts), SHORT_BYTES), "", questions, client, settings)
+        short = _first_bytes(" ".join(texts), SHORT_BYTES)
+        verdicts, spent = await discriminate(short, "", questions, client, settings)
+    spent.add(refused)
+    return verdicts, spent
 
 
 def _first_bytes(text: str, count: int) -> str:
@@ -133,9 +172,7 @@ def _shared_texts(firsts: Sequence[OpenPair]) -> dict[int, tuple[str, str]]:
         families[f"spu {listing.spu_id}" if listing.spu_id else f"item {listing.item_id}"].append(pair)
     texts: dict[int, tuple[str, str]] = {}
     for siblings in families.values():
-        fields = [
-            {part.name: part.clean.text for part in pair.source.text.document.parts} for pair in siblings
-        ]
+        fields = [_fields(pair.source.text.document) for pair in siblings]
         common = {
             name for name, text in fields[0].items() if all(found.get(name) == text for found in fields)
         }
@@ -146,11 +183,22 @@ def _shared_texts(firsts: Sequence[OpenPair]) -> dict[int, tuple[str, str]]:
     return texts
 
 
+def _fields(document: Document) -> dict[str, str]:
+    """A document's text by field; the lines of an image are one field."""
+    found: dict[str, str] = {}
+    for part in document.parts:
+        before = f"{found[part.name]}{SEPARATOR}" if part.name in found else ""
+        found[part.name] = before + part.clean.text
+    return found
+
+
 def _joined(fields: dict[str, str], names: set[str]) -> str:
     return SEPARATOR.join(_labelled(name, text) for name, text in fields.items() if name in names)
 
 
 def _labelled(name: str, text: str) -> str:
+    if name.startswith(IMAGES):
+        return f"Printed in a picture: {text}"
     return f"{name.removeprefix('attributes.')}: {text}" if name.startswith("attributes.") else text
 
 
@@ -160,6 +208,8 @@ def _answer(
     document = pair.source.text.document
     if verdict.failed:
         return resolve(document, pair.view, pair.offered, pair.probabilities, point, "ranker")
+    if verdict.seen:
+        return _seen_answer(pair, verdict, meta)
     if config.discriminator == "all":
         p, route = np.asarray(verdict.p, np.float32), DISCRIMINATOR
         if point.calibration is None or DISCRIMINATOR not in point.calibration.values:
@@ -167,6 +217,22 @@ def _answer(
     else:
         p, route = mix(pair.probabilities, verdict.p, meta), BOTH
     return resolve(document, pair.view, pair.offered, p, point, "discriminator", PROMPT_VERSION, route)
+
+
+def _seen_answer(pair: OpenPair, verdict: Verdict, meta: RankerMeta) -> Answer:
+    """The answer of a model that saw the images; a value without words gets them as its evidence.
+
+    What the text does not state is the model's alone to say; elsewhere both count alike. Nothing of it is calibrated.
+    """
+    p = np.asarray(verdict.p, np.float32)
+    if float(pair.probabilities.max()) > meta.open_low:
+        p = np.asarray(expit((log_odds(pair.probabilities) + log_odds(p)) / 2), np.float32)
+    version = f"{PROMPT_VERSION}+{VISION_PROMPT_VERSION}"
+    document, point = pair.source.text.document, OperatingPoint(ALONE)
+    answer = resolve(document, pair.view, pair.offered, p, point, "discriminator", version, DISCRIMINATOR)
+    worded = {found.value for found in answer.evidence}
+    shown = [Evidence(value, verdict.seen, 0, 0, "") for value in answer.values if value not in worded]
+    return replace(answer, evidence=(*answer.evidence, *shown))
 
 
 def mix(ranked: Floats, said: Sequence[float], meta: RankerMeta) -> Floats:

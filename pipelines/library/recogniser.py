@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipelines.library.answers import ItemAnswers, Usage
+from schemas.image import NO_IMAGES, ImageSettings
 from schemas.listing import Listing
 
 
@@ -33,6 +34,7 @@ class RecogniserConfig:
     models: str = ""
     expected_encoder: str = ""
     expected_discriminator: str = ""
+    images: ImageSettings = NO_IMAGES
 
 
 class Recogniser(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.library.answers import Answer, ItemAnswers, Usage
@@ -12,13 +12,15 @@ from pipelines.library.calibration import OperatingPoint
 from pipelines.library.candidates import item_text
 from pipelines.library.category import CategoryGuess, predict_category
 from pipelines.library.discriminate import Discriminator
+from pipelines.library.images import Eyes, ImageReader
 from pipelines.library.keys import CategoryViews
-from pipelines.library.open_pairs import OpenPair, ask_discriminator, open_pairs
+from pipelines.library.open_pairs import BLIND, OpenPair, ask_discriminator, open_pairs
 from pipelines.library.pairs import Floats, ItemPairs, encoded_text, item_pairs, similar_values
 from pipelines.library.ranker import Ranker
 from pipelines.library.recogniser import RecogniserConfig
 from pipelines.library.resolve import resolve
 from pipelines.ontology.release import Release
+from schemas.image import ItemImages
 from schemas.listing import Listing
 from udfs.document import Document, document
 
@@ -30,7 +32,7 @@ class S2D:
     """A `Recogniser` over one release, one ranker, one encoder and one discriminator.
 
     `embed` and `discriminator` are the two model servers; `close_all` ends their connections. `point`: from where on a
-    value is stated; by default where the ranker says, uncalibrated. The first call checks that the encoder is the one
+    value is stated; by default where the ranker says, uncalibrated. `images`: who reads images, None for nobody. The first call checks that the encoder is the one
     that the release was made with.
     """
 
@@ -43,6 +45,7 @@ class S2D:
     discriminator: Discriminator
     close_all: Callable[[], Awaitable[None]]
     point: OperatingPoint | None = None
+    images: ImageReader | None = None
     views: CategoryViews = field(init=False)
     _checked: bool = field(default=False, init=False)
 
@@ -64,7 +67,10 @@ class S2D:
         if not listings:
             return [], usage
         await self._check_encoder()
-        documents = [document(listing) for listing in listings]
+        images = await self._read_images(listings, usage)
+        documents = [
+            document(listing, images=found.texts) for listing, found in zip(listings, images, strict=True)
+        ]
         started_s = time.perf_counter()
         vectors = await self.embed([encoded_text(found) for found in documents])
         usage.tokens["encoded_texts"] += len(listings)
@@ -72,10 +78,11 @@ class S2D:
         started_s = time.perf_counter()
         items, guesses, ranked = await asyncio.to_thread(self._rank, listings, documents, vectors)
         usage.seconds["search_and_rank"] += time.perf_counter() - started_s
-        answers, opened = self._settle(items, ranked, usage)
+        eyes = self.images.eyes(images) if self.images else BLIND
+        answers, opened = self._settle(items, ranked, usage, eyes)
         started_s = time.perf_counter()
         verdicts = await ask_discriminator(
-            opened, self.discriminator, self.config, self.ranker.meta, self._point(), usage
+            opened, self.discriminator, self.config, self.ranker.meta, self._point(), usage, eyes
         )
         usage.seconds["discriminate"] += time.perf_counter() - started_s
         for pair, answer in zip(opened, verdicts, strict=True):
@@ -85,6 +92,14 @@ class S2D:
             ItemAnswers(item.listing.item_id, guess.category_id, guess.confidence, tuple(found))
             for item, guess, found in zip(items, guesses, answers, strict=True)
         ], usage
+
+    async def _read_images(self, listings: Sequence[Listing], usage: Usage) -> list[ItemImages]:
+        if self.images is None:
+            return [ItemImages() for _ in listings]
+        started_s = time.perf_counter()
+        found = await self.images.read_all(listings, usage)
+        usage.seconds["images"] += time.perf_counter() - started_s
+        return found
 
     def _point(self) -> OperatingPoint:
         return self.point or OperatingPoint(self.ranker.meta.threshold)
@@ -121,13 +136,17 @@ class S2D:
         return predict_category(self.release, self.views, item_text(found), vector)
 
     def _settle(
-        self, items: Sequence[ItemPairs], ranked: Sequence[Sequence[Floats]], usage: Usage
+        self,
+        items: Sequence[ItemPairs],
+        ranked: Sequence[Sequence[Floats]],
+        usage: Usage,
+        eyes: Mapping[int, Eyes] = BLIND,
     ) -> tuple[list[list[Answer]], list[OpenPair]]:
         """Answers of the ranker, and the pairs that the discriminator is to answer instead."""
         answers: list[list[Answer]] = []
         opened: list[OpenPair] = []
         for number, (item, found) in enumerate(zip(items, ranked, strict=True)):
-            open_keys = open_pairs(number, item, found, self.config, self.ranker.meta)
+            open_keys = open_pairs(number, item, found, self.config, self.ranker.meta, number in eyes)
             opened += open_keys
             waiting = {pair.key for pair in open_keys}
             answers.append([])
