@@ -111,9 +111,20 @@ def _models(root: Path) -> list[Step]:
         files = (source / f"{module}.py", source / "package.py", *inputs)
         return Step(name or module, files, (words[-1] / "config.json",), run, after=(after,))
 
-    adapter_files = tuple(adapter / name for name in ("adapter_config.json", "adapter_model.safetensors"))
+    names = ("adapter_config.json", "adapter_model.safetensors")
+    adapter_files = tuple(adapter / name for name in names)
+    encoder_adapter = root / "models" / "encoder"
+    encoder_files = (source / "minilm.py", source / "merge_adapter.py", *(encoder_adapter / n for n in names))
     return [
         step("minilm", [encoder], "inference"),
         step("smollm2", [base], "inference"),
+        # Made whether it is served or not: `[encoder] model_dir` in infra/deploy/local.toml chooses.
+        step(
+            "merge_encoder",
+            [encoder, encoder_adapter, models / "encoder"],
+            "minilm",
+            encoder_files,
+            "encoder",
+        ),
         step("merge_adapter", [base, adapter, discriminator], "smollm2", adapter_files, "discriminator"),
     ]

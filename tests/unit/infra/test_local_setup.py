@@ -112,7 +112,7 @@ def test_the_plan_is_in_order_and_its_inputs_are_committed() -> None:
         seen.add(step.name)
         required = [path for path in step.inputs if "adapter_" not in path.name]
         assert [path for path in required if not path.exists()] == []
-    assert seen == {"uv", *ENVIRONMENTS, "jars", "minilm", "smollm2", "discriminator"}
+    assert seen == {"uv", *ENVIRONMENTS, "jars", "minilm", "encoder", "smollm2", "discriminator"}
 
 
 def test_a_cpu_wheel_of_torch_changes_only_the_inference_environment() -> None:
