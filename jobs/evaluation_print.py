@@ -45,7 +45,14 @@ def print_evaluation(found: Evaluation, about: Mapping[str, str]) -> None:
     at = ", ".join(
         f"{recall:.3f} at precision {least:.2f}" for least, recall in found.recall_at_precision.items()
     )
-    console.print(f"recall {at}; confidence is off by {found.calibration_error:.3f} on average")
+    console.print(f"recall {at}")
+    errors_of = (
+        ("all", found.trust_all),
+        ("stated", found.trust_stated),
+        ("not stated", found.trust_not_stated),
+    )
+    ece = ", ".join(f"{name} {part.ece:.3f}" for name, part in errors_of if part)
+    console.print(f"expected calibration error (15 bins of equal width): {ece or 'nothing was claimed'}")
     merchants = "merchants state none" if density.ratio is None else f"{density.ratio:.2f} x the merchants'"
     console.print(
         f"per SKU: {density.attributes_per_sku:.2f} attributes, {density.triples_per_sku:.2f} triples ({merchants});"

@@ -26,9 +26,11 @@ from pipelines.library.pairs import item_pairs, similar_values
 from pipelines.library.ranker import META, RankerMeta, load_ranker
 from pipelines.library.recogniser import RecogniserConfig
 from pipelines.models.cascade_fit import Opinion, fit_mixture
+from pipelines.models.opinions import KeptOpinion, write_opinions
 from pipelines.models.ranker_data import own_values
 from schemas.listing import Listing
 from udfs.document import document
+from udfs.split import split_group
 from udfs.text import fold
 
 OutOfFold = dict[str, dict[str, list[float]]]
@@ -40,6 +42,7 @@ def main() -> int:
     parser.add_argument("sets", nargs="+", type=Path)
     parser.add_argument("--ranker", type=Path, required=True)
     parser.add_argument("--out-of-fold", type=Path, default=Path("build/ranker/out_of_fold.json"))
+    parser.add_argument("--opinions", type=Path, default=Path("build/ranker/opinions.json"))
     parser.add_argument("--seen", type=Path, default=Path("build/discriminator/examples.jsonl"))
     parser.add_argument(
         "--seen-examples", type=int, default=0, help="how many examples were learned from; 0: all"
@@ -53,7 +56,7 @@ def main() -> int:
     seen = {json.loads(line)["item_id"] for line in lines}
     out_of_fold: OutOfFold = json.loads(args.out_of_fold.read_text("utf-8"))
     config = replace(default_config(Path()), ranker_dir=str(args.ranker))
-    opinions: list[Opinion] = []
+    kept: list[KeptOpinion] = []
     for folder in args.sets:
         found = asyncio.run(training_set(folder))
         fresh = [
@@ -63,11 +66,12 @@ def main() -> int:
         ]
         chosen = random.Random(0).sample(fresh, min(args.items, len(fresh)))
         opened = [pair for n in chosen for pair in _opened(found, n, out_of_fold, config, meta)]
-        opinions += asyncio.run(_opinions(opened, found, config))
+        kept += asyncio.run(_opinions(opened, found, config))
         print(
             f"{folder.name}: {len(chosen)} of {len(fresh)} fresh items, {len(opened)} open pairs", flush=True
         )
-    fitted = fit_mixture(opinions, meta.threshold)
+    write_opinions(args.opinions, meta.version, kept)  # `fit_calibration` needs them
+    fitted = fit_mixture([one.opinion for one in kept], meta.threshold)
     print(json.dumps(asdict(fitted), indent=1))
     if fitted.f1_both <= fitted.f1_ranker:
         print("the discriminator adds nothing on these pairs: weights stay as they are", file=sys.stderr)
@@ -98,17 +102,20 @@ def _opened(
 
 async def _opinions(
     opened: Sequence[OpenPair], found: TrainingSet, config: RecogniserConfig
-) -> list[Opinion]:
+) -> list[KeptOpinion]:
     async with CompletionClient(config.discriminator_url, concurrency=config.concurrency) as client:
         calls = [ask_item([pair], (_text(pair.source.listing), ""), client, config) for pair in opened]
         replies = await asyncio.gather(*calls)
-    opinions = []
+    kept = []
     for pair, ((verdict,), _) in zip(opened, replies, strict=True):
         gold = set(map(fold, found.gold[pair.source.listing.item_id].get(pair.view.key.key_id, ())))
         true = [candidate.folded in gold for candidate in pair.offered]
         if not verdict.failed:
-            opinions.append(Opinion(pair.probabilities.tolist(), verdict.p, true, len(gold) - sum(true)))
-    return opinions
+            key, missed = pair.view.key, len(gold) - sum(true)
+            opinion = Opinion(pair.probabilities.tolist(), verdict.p, true, missed)
+            family = split_group(pair.source.listing)
+            kept.append(KeptOpinion(opinion, key.value_kind, key.multi_valued is not False, family))
+    return kept
 
 
 def _text(listing: Listing) -> str:

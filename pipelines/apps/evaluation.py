@@ -7,13 +7,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.apps.scoring import MISSED, RIGHT, TOO_FEW, Judgement, Score, judge
-from pipelines.apps.trust import Bin, Claim, CurvePoint, calibration_error, curve, recall_at, reliability
+from pipelines.apps.trust import (
+    Bin,
+    Claim,
+    CurvePoint,
+    Trust,
+    calibration_error,
+    curve,
+    recall_at,
+    reliability,
+    trust,
+)
 from pipelines.library.answers import Answer, ItemAnswers
 from pipelines.ontology.snapshot import Snapshot
 from schemas.gold import GoldPair
 from schemas.listing import Listing
+from udfs.text import fold
 
-PRECISIONS = (0.90, 0.94)
+PRECISIONS = (0.90, 0.94, 0.95)
 MOST_ERRORS = 50
 UNKNOWN = "(unknown)"
 
@@ -72,7 +83,12 @@ class Density:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Scores of one labelled set."""
+    """Scores of one labelled set.
+
+    `points` are by the chance of each value where the recogniser tells it, as an operating point decides by that.
+    `trust_*` and `bins` are of the confidence that rows carry: that a stated value is right; that nothing is stated (None
+    where gold never says so: such labels are of what is stated alone); and of all rows together.
+    """
 
     overall: Score
     per_key: Mapping[str, Score]
@@ -84,6 +100,9 @@ class Evaluation:
     recall_at_precision: Mapping[float, float]
     bins: tuple[Bin, ...]
     calibration_error: float
+    trust_stated: Trust | None
+    trust_not_stated: Trust | None
+    trust_all: Trust | None
     worst: tuple[Case, ...]
     density: Density
     items_without_answers: tuple[str, ...]
@@ -96,7 +115,9 @@ class _Sums:
     per_value_kind: dict[str, Score] = field(default_factory=dict)
     per_method: dict[str, Score] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
+    values: list[Claim] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
+    nothing: list[Claim] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
 
 
@@ -124,7 +145,8 @@ def score(
         overall = overall.plus(found)
         _add(sums, pair, answer, found, category_id, _kind_of(ontology, kinds, category_id, pair.key_id))
     true_values = overall.true_positives + overall.false_negatives
-    points, bins = curve(sums.claims, true_values), reliability(sums.claims)
+    points, bins = curve(sums.values, true_values), reliability(sums.claims)
+    nothing = sums.nothing if any(not pair.values for pair in gold) else []
     return Evaluation(
         overall=overall,
         per_key=_by_size(sums.per_key),
@@ -136,6 +158,9 @@ def score(
         recall_at_precision={precision: recall_at(points, precision) for precision in PRECISIONS},
         bins=bins,
         calibration_error=calibration_error(bins),
+        trust_stated=trust(sums.claims),
+        trust_not_stated=trust(nothing),
+        trust_all=trust([*sums.claims, *nothing]),
         worst=_worst(sums.cases),
         density=density(by_item.values(), by_id),
         items_without_answers=tuple(sorted({pair.item_id for pair in gold} - by_item.keys())),
@@ -165,13 +190,25 @@ def _add(
         (sums.per_method, method),
     ):
         table[name] = table.get(name, Score()).plus(found)
-    confidence = answer.confidence if answer else 0.0
-    sums.claims += [Claim(confidence, True)] * len(found.right) + [Claim(confidence, False)] * len(
-        found.wrong
-    )
+    if answer:
+        _claim(sums, pair, answer, found)
     if found.kind != RIGHT:
         sums.errors[found.kind] += 1
         sums.cases.append(Case(pair.item_id, pair.key_id, category_id, found.kind, pair.values, answer))
+
+
+def _claim(sums: _Sums, pair: GoldPair, answer: Answer, found: Judgement) -> None:
+    """Take note of what an answer claims, and how sure it is of it."""
+    if not answer.values:
+        sums.nothing.append(Claim(answer.confidence, not pair.values))
+    chances = {
+        fold(value): chance
+        for value, chance in zip(answer.values, answer.chances, strict=bool(answer.chances))
+    }
+    for values, is_right in ((found.right, True), (found.wrong, False)):
+        for value in sorted(values):
+            sums.claims.append(Claim(answer.confidence, is_right))
+            sums.values.append(Claim(chances.get(value, answer.confidence), is_right))
 
 
 def _category_of(listing: Listing | None, found: ItemAnswers | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.apps.evaluation import Case, Evaluation
 from pipelines.apps.scoring import Score
+from pipelines.apps.trust import Trust
 from schemas.json_form import to_mapping
 
 
@@ -23,6 +24,12 @@ def evaluation_json(found: Evaluation, about: Mapping[str, Any]) -> dict[str, An
             f"{at:.2f}": round(recall, 4) for at, recall in found.recall_at_precision.items()
         },
         "calibration_error": round(found.calibration_error, 4),
+        "ece": round(found.trust_all.ece, 4) if found.trust_all else None,
+        "trust": {
+            "all": _trust(found.trust_all),
+            "stated": _trust(found.trust_stated),
+            "not_stated": _trust(found.trust_not_stated),
+        },
         "errors": dict(found.errors),
         "per_sku": {
             "items": density.items,
@@ -37,6 +44,13 @@ def evaluation_json(found: Evaluation, about: Mapping[str, Any]) -> dict[str, An
         "worst": [_case(case) for case in found.worst],
         "about": dict(about),
     }
+
+
+def _trust(found: Trust | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    errors = {"ece": round(found.ece, 4), "ece_equal_mass": round(found.ece_equal_mass, 4)}
+    return {"claims": found.claims, **errors, "bins": [to_mapping(part) for part in found.bins]}
 
 
 def _score(found: Score) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pipelines.apps.evaluation import Case, Evaluation
 from pipelines.apps.evidence_view import marked_fields, places_of
 from pipelines.apps.page import Bar, Html, bars, columns, fill, join, page, picture, section, table, tiles
 from pipelines.apps.scoring import Score
-from pipelines.apps.trust import CurvePoint
+from pipelines.apps.trust import CurvePoint, Trust
 from schemas.listing import Listing
 
 _SHOWN_CASES = 25
@@ -26,7 +26,8 @@ def render_evaluation(
     parts = [
         fill('<h1>Evaluation</h1><p class="subtitle">{about}</p>', about=" · ".join(about.values())),
         _tiles(found),
-        section("Trust", columns(_curve(found), _reliability(found))),
+        section("Precision over recall", _curve(found)),
+        _trust(found),
         _per_category(found.per_category, names),
         section("By kind of value, by method, by kind of error", columns(_kinds(found), _errors(found))),
         _cases("Wrong values, the surest first", wrong, listings),
@@ -56,16 +57,15 @@ def _tiles(found: Evaluation) -> Html:
 
 
 def _curve(found: Evaluation) -> Html:
-    title = fill("<h3>Precision over recall</h3>")
     if not found.points:
-        return fill('{title}<p class="note">Nothing was predicted.</p>', title=title)
+        return fill('<p class="note">Nothing was predicted.</p>')
     points = _thinned(found.points)
     drawn = pictures.precision_recall_picture(
         [point.recall for point in points],
         [point.precision for point in points],
         (found.overall.recall, found.overall.precision),
     )
-    return join([title, picture(drawn, "precision over recall")])
+    return picture(drawn, "precision over recall")
 
 
 def _thinned(points: Sequence[CurvePoint]) -> Sequence[CurvePoint]:
@@ -73,16 +73,48 @@ def _thinned(points: Sequence[CurvePoint]) -> Sequence[CurvePoint]:
     return [*points[::step], points[-1]]
 
 
-def _reliability(found: Evaluation) -> Html:
-    title = fill("<h3>Is confidence what it says?</h3>")
-    if not found.bins:
-        return fill('{title}<p class="note">Nothing was predicted.</p>', title=title)
+def _trust(found: Evaluation) -> Html:
+    """Reliability diagrams of what rows carry as confidence."""
+    return section(
+        "Is confidence what it says?",
+        columns(
+            _reliability(
+                "Stated values: the share that is right", found.trust_stated, "Nothing was predicted."
+            ),
+            _reliability(
+                '"Not stated": the share where nothing is stated',
+                found.trust_not_stated,
+                "Not judged: the labels name only what is stated, or everything was stated.",
+            ),
+        ),
+        note=_calibration_words(found.trust_all),
+    )
+
+
+def _calibration_words(found: Trust | None) -> str:
+    if found is None:
+        return ""
+    return (
+        f"Expected calibration error of all {found.claims:,} claims: {found.ece:.3f} over 15 bins of equal width, "
+        f"{found.ece_equal_mass:.3f} over 15 bins of equally many claims."
+    )
+
+
+def _reliability(name: str, found: Trust | None, nothing: str) -> Html:
+    title = fill("<h3>{name}</h3>", name=name)
+    if found is None:
+        return fill('{title}<p class="note">{nothing}</p>', title=title, nothing=nothing)
     drawn = pictures.reliability_picture(
         [part.confidence for part in found.bins],
         [part.right for part in found.bins],
         [part.count for part in found.bins],
     )
-    note = fill('<p class="note">Mean distance {error:.3f}.</p>', error=found.calibration_error)
+    note = fill(
+        '<p class="note">{claims:,} claims; expected calibration error {ece:.3f} (equal width), {mass:.3f} (equal mass).</p>',
+        claims=found.claims,
+        ece=found.ece,
+        mass=found.ece_equal_mass,
+    )
     return join([title, picture(drawn, "share right over confidence"), note])
 
 

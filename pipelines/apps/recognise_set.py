@@ -16,9 +16,10 @@ CHUNKS_AT_ONCE = 2  # while one chunk waits for the model, the next is searched 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationOptions:
-    """How an evaluation recognises: "cascade", "all" (every pair goes to the model) or "off"."""
+    """How an evaluation recognises: "cascade", "all" (every pair goes to the model) or "off"; `images` as `ImageSettings.mode`."""
 
     discriminator: str = "cascade"
+    images: str = "off"
 
 
 async def recognise_set(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 BINS = 10
+ECE_BINS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +58,53 @@ def recall_at(points: Sequence[CurvePoint], precision: float) -> float:
     return max((point.recall for point in points if point.precision >= precision), default=0.0)
 
 
-def reliability(claims: Iterable[Claim]) -> tuple[Bin, ...]:
-    """Claims by confidence in ten equal bins, empty ones left out."""
-    bins: list[list[Claim]] = [[] for _ in range(BINS)]
-    for claim in claims:
-        bins[min(BINS - 1, int(claim.confidence * BINS))].append(claim)
-    return tuple(
-        Bin(
-            len(found),
-            sum(claim.confidence for claim in found) / len(found),
-            sum(claim.is_right for claim in found) / len(found),
-        )
-        for found in bins
-        if found
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whether confidence is what it says, over some claims.
+
+    `ece`: expected calibration error over 15 bins of equal width, the usual definition and the headline.
+    `ece_equal_mass`: over 15 bins of equally many claims, which no crowded bin can hide in. `bins`: those of equal width.
+    """
+
+    claims: int
+    ece: float
+    ece_equal_mass: float
+    bins: tuple[Bin, ...]
+
+
+def trust(claims: Iterable[Claim]) -> Trust | None:
+    """Calibration of claims; None where there are none.
+
+    Source: Guo et al. 2017 (equal width), Nguyen and O'Connor 2015 (equal mass).
+    """
+    found = list(claims)
+    if not found:
+        return None
+    by_width = reliability(found, ECE_BINS)
+    return Trust(
+        len(found), calibration_error(by_width), calibration_error(_by_mass(found, ECE_BINS)), by_width
     )
+
+
+def reliability(claims: Iterable[Claim], count: int = BINS) -> tuple[Bin, ...]:
+    """Claims by confidence in bins of equal width, empty ones left out."""
+    bins: list[list[Claim]] = [[] for _ in range(count)]
+    for claim in claims:
+        bins[min(count - 1, int(claim.confidence * count))].append(claim)
+    return tuple(_bin(found) for found in bins if found)
+
+
+def _by_mass(claims: Sequence[Claim], count: int) -> tuple[Bin, ...]:
+    """Bins of equally many claims; claims of one confidence may fall into two."""
+    ordered = sorted(claims, key=lambda claim: (claim.confidence, claim.is_right))
+    size = len(ordered)
+    edges = [size * number // count for number in range(count + 1)]
+    return tuple(_bin(ordered[low:high]) for low, high in pairwise(edges) if high > low)
+
+
+def _bin(found: Sequence[Claim]) -> Bin:
+    size = len(found)
+    return Bin(size, sum(one.confidence for one in found) / size, sum(one.is_right for one in found) / size)
 
 
 def calibration_error(bins: Iterable[Bin]) -> float:

@@ -35,7 +35,7 @@ def resolve(
     """
     kind = view.key.value_kind
     fair = point.fair(probabilities, kind, route)
-    order = np.argsort(-fair, kind="stable")
+    order = np.argsort(-probabilities, kind="stable")  # fair ones may tie where raw ones do not
     stated = [int(place) for place in order if fair[place] >= point.threshold]
     if view.key.multi_valued is False:
         stated = stated[:1]

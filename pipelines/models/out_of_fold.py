@@ -60,7 +60,9 @@ def read_out_of_fold(path: Path) -> list[PairTruth]:
     try:
         found = json.loads(path.read_text("utf-8"))
         truth = json.loads(labels_file(path).read_text("utf-8"))
-        return [_pair(item, key, p, truth[item][key]) for item, keys in found.items() for key, p in keys.items()]
+        return [
+            _pair(item, key, p, truth[item][key]) for item, keys in found.items() for key, p in keys.items()
+        ]
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise NoOutOfFold(
             f"{path} and {labels_file(path).name} are no whole out-of-fold figures: "

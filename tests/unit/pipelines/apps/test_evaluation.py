@@ -3,13 +3,13 @@
 from collections import defaultdict
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipelines.apps.evaluation import Evaluation, score
 from pipelines.apps.evaluation_json import evaluation_json
 from pipelines.apps.scoring import judge
-from pipelines.apps.trust import Bin, Claim, calibration_error, curve, recall_at, reliability
+from pipelines.apps.trust import Bin, Claim, calibration_error, curve, recall_at, reliability, trust
 from pipelines.library.answers import Answer, ItemAnswers
 from pipelines.ontology.snapshot import CategoryKey, Snapshot
 from schemas.gold import GoldPair
@@ -128,7 +128,7 @@ def test_per_sku_beside_merchant_data(evaluation: Evaluation) -> None:
 def test_curve_and_recall_at_precision(evaluation: Evaluation) -> None:
     found = [(point.threshold, point.precision, point.recall) for point in evaluation.points]
     assert found == [(0.95, 1.0, 0.2), (0.8, 2 / 3, 0.4), (0.7, 0.5, 0.4)]
-    assert evaluation.recall_at_precision == {0.90: 0.2, 0.94: 0.2}
+    assert evaluation.recall_at_precision == {0.90: 0.2, 0.94: 0.2, 0.95: 0.2}
 
 
 def test_json_has_the_keys_that_programs_read(evaluation: Evaluation) -> None:
@@ -204,3 +204,60 @@ def test_reliability_bins_and_calibration_error() -> None:
     assert [(found.count, found.right) for found in bins] == [(1, 0.0), (3, pytest.approx(2 / 3))]
     assert bins[1].confidence == pytest.approx(2.9 / 3)
     assert calibration_error([Bin(1, 0.5, 1.0), Bin(3, 0.9, 0.8)]) == pytest.approx(0.2)
+
+
+def test_expected_calibration_error_by_width_and_by_mass() -> None:
+    claims = [Claim(0.95, True)] * 30 + [Claim(0.97, False)] * 15
+    found = trust(claims)
+    assert found is not None
+    assert (found.claims, len(found.bins)) == (45, 1)
+    assert found.ece == pytest.approx(abs((30 * 0.95 + 15 * 0.97) / 45 - 30 / 45))
+    assert found.ece_equal_mass == pytest.approx((30 * 0.05 + 15 * 0.97) / 45), (
+        "a crowded bin hides nothing here"
+    )
+    assert trust([]) is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1))
+def test_expected_calibration_error_agrees_with_its_definition(rows: list[tuple[float, bool]]) -> None:
+    found = trust(Claim(*row) for row in rows)
+    assert found is not None
+    naive = 0.0
+    for number in range(15):
+        inside = [
+            (c, r) for c, r in rows if number / 15 <= c < (number + 1) / 15 or (number == 14 and c == 1.0)
+        ]
+        if inside:
+            naive += abs(sum(c for c, _ in inside) - sum(r for _, r in inside)) / len(rows)
+    assume(all(abs(c * 15 - round(c * 15)) > 1e-9 for c, _ in rows))  # on an edge, rounding decides the bin
+    assert found.ece == pytest.approx(naive)
+    assert sum(part.count for part in found.bins) == len(rows)
+
+
+def test_rows_that_say_nothing_are_claims_too(evaluation: Evaluation) -> None:
+    stated, nothing, everything = evaluation.trust_stated, evaluation.trust_not_stated, evaluation.trust_all
+    assert stated is not None and nothing is not None and everything is not None
+    assert (stated.claims, nothing.claims, everything.claims) == (4, 2, 6)
+    # "sku" says at .9 that nothing is stated, and is right; "weight" of b says so at .6, and is not.
+    assert nothing.ece == pytest.approx((abs(0.9 - 1) + abs(0.6 - 0)) / 2)
+    found = evaluation_json(evaluation, {})
+    assert found["ece"] == round(everything.ece, 4)
+    assert found["trust"]["not_stated"]["claims"] == 2
+    assert found["recall_at_precision"].keys() == {"0.90", "0.94", "0.95"}
+
+
+def test_gold_that_never_says_nothing_cannot_judge_not_stated() -> None:
+    gold = [GoldPair("a", "form", ("x",)), GoldPair("a", "weight", ("y",))]
+    found = score(gold, [item("a", answer("form", "x"), answer("weight"))], [], ONTOLOGY)
+    assert found.trust_not_stated is None
+    assert found.trust_all == found.trust_stated
+    assert evaluation_json(found, {})["trust"]["not_stated"] is None
+
+
+def test_the_curve_is_by_the_chance_of_each_value_and_trust_by_that_of_the_row() -> None:
+    several = Answer("form", ("X", "y"), ("", ""), (), 0.5, "ranker", "", (0.9, 0.5))
+    found = score([GoldPair("a", "form", ("x",))], [item("a", several)], [], ONTOLOGY)
+    assert [(point.threshold, point.precision) for point in found.points] == [(0.9, 1.0), (0.5, 0.5)]
+    assert found.trust_stated is not None
+    assert [(part.count, part.confidence) for part in found.trust_stated.bins] == [(2, 0.5)]

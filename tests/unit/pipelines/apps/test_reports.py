@@ -96,10 +96,20 @@ def test_evaluation_page_marks_the_evidence() -> None:
     assert "<mark>Green</mark>" in hostile_evaluation()
 
 
+def test_evaluation_page_shows_both_reliabilities() -> None:
+    gold = [GoldPair("a", "k", ("x",)), GoldPair("a", "l", ())]
+    answers = [ItemAnswers("a", "c", 1.0, (Answer("k", ("x",), ("",), (), 0.9, "ranker"), Answer("l", (), (), (), 0.8, "ranker")))]  # fmt: skip
+    found = score(gold, answers, [], Snapshot("v", {}, {}, {}))
+    page_ = assert_harmless(render_evaluation(found, {}, {}, {}))
+    assert len(page_.sources) == 3
+    assert "Expected calibration error of all 2 claims: 0.150 over 15 bins of equal width" in page_.text
+
+
 def test_evaluation_page_of_nothing() -> None:
     empty = score([], [], [], Snapshot("v", {}, {}, {}))
     text = assert_harmless(render_evaluation(empty, {}, {}, {})).text
-    assert "Nothing was predicted." in text
+    assert text.count("Nothing was predicted.") == 2
+    assert "Not judged: the labels name only what is stated" in text
     assert "merchants state none" in text
 
 
