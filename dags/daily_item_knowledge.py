@@ -13,7 +13,7 @@ JOB = "jobs/batch/daily_item_knowledge.py"
 DAY = "{{ params.day or dag_run.partition_key or (dag_run.logical_date or dag_run.run_after) | ds }}"
 COMMON = ["--day", DAY, "--warehouse", "{{ params.warehouse }}", "--ontology", "{{ params.ontology }}"]
 INPUT = ["--listings", "{{ params.listings }}", "--limit", "{{ params.limit }}"]
-MODE = ["--discriminator", "{{ params.discriminator }}"]
+MODE = ["--discriminator", "{{ params.discriminator }}", "--images", "{{ params.images }}"]
 
 DOC = """
 ### daily_item_knowledge
@@ -50,6 +50,7 @@ with DAG(
         "ontology": Param("demo", type="string", description="name or folder of a released ontology"),
         "warehouse": Param(default_warehouse(), type="string", description="folder of the tables and plans"),
         "discriminator": Param("cascade", enum=["cascade", "all", "off"], description="who answers"),
+        "images": Param("off", enum=["off", "ocr", "vision", "both"], description="who reads images"),
         "limit": Param(0, type="integer", minimum=0, description="first listings only; 0: all"),
     },
     tags=["item-center", "offline"],

@@ -32,6 +32,7 @@ class DailyRun:
     listings: Path | None
     release: Path
     discriminator: str = "cascade"
+    images: str = "off"
     limit: int = 0
     master: str = DEFAULT_MASTER
 
@@ -70,6 +71,7 @@ def _conf(run: DailyRun) -> dict[str, Any]:
         "ontology": str(run.release),
         "warehouse": str(run.warehouse),
         "discriminator": run.discriminator,
+        "images": run.images,
         "limit": run.limit,
     }
 

@@ -72,7 +72,9 @@ async def _recognise(
     if found.split is not None:
         folder = cached_interchange(found.ontology, opening.EVALUATION_STORE / "ontologies")
     with stage_progress() as report:
-        recogniser = opening.open_evaluation_recogniser(folder, EvaluationOptions(args.discriminator))
+        recogniser = opening.open_evaluation_recogniser(
+            folder, EvaluationOptions(args.discriminator, args.images)
+        )
         started_s = time.monotonic()
         try:
             answers, usage = await recognise_set(

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from infra.faiss import FaissSearch
 from infra.local.config import load_config
 from infra.vllm import CompletionClient, EncoderClient
+from jobs.images import image_settings, open_images
 from pipelines.apps.recognise_set import EvaluationOptions
 from pipelines.library.ranker import load_ranker
 from pipelines.library.recogniser import Recogniser, RecogniserConfig
@@ -29,10 +30,13 @@ RANKER_DIR = ROOT / "models" / "ranker"
 EVALUATION_STORE = ROOT / "build" / "evaluation"
 
 
-def default_config(release_dir: Path, discriminator: str = "cascade") -> RecogniserConfig:
+def default_config(
+    release_dir: Path, discriminator: str = "cascade", images: str = "off"
+) -> RecogniserConfig:
     """Recognition by the local stack and the ranker of this repository; AIIC_* variables override both.
 
     AIIC_ENCODER_URL, AIIC_DISCRIMINATOR_URL: servers anywhere. AIIC_RANKER_DIR: another ranker.
+    `jobs.images` has those of images.
     """
     local = load_config(env=os.environ)
     return RecogniserConfig(
@@ -41,6 +45,7 @@ def default_config(release_dir: Path, discriminator: str = "cascade") -> Recogni
         encoder_url=os.environ.get("AIIC_ENCODER_URL", f"{local.url(local.encoder)}/v1"),
         discriminator_url=os.environ.get("AIIC_DISCRIMINATOR_URL", f"{local.url(local.discriminator)}/v1"),
         discriminator=discriminator,
+        images=image_settings(images, discriminator, os.environ),
     )
 
 
@@ -53,6 +58,7 @@ def open_recogniser(config: RecogniserConfig) -> Recogniser:
     release = open_release(config.release_dir, FaissSearch())
     ranker = load_ranker(config.ranker_dir)
     encoder_id, discriminator_id = _now(_model_ids(config))
+    images = _now(open_images(config.images, config.request_timeout_s, config.concurrency))
     encoder = EncoderClient(
         config.encoder_url, timeout_s=config.request_timeout_s, concurrency=config.concurrency
     )
@@ -63,10 +69,13 @@ def open_recogniser(config: RecogniserConfig) -> Recogniser:
     async def close() -> None:
         await encoder.close()
         await text_model.close()
+        await images.close()
 
     mode = "" if config.discriminator == "cascade" else f" {config.discriminator}"
-    model = f"{encoder_id} + ranker {ranker.meta.version} + {discriminator_id}{mode}"
-    return S2D(config, release, ranker, model, encoder_id, encoder.embed, text_model, close)
+    model = f"{encoder_id} + ranker {ranker.meta.version} + {discriminator_id}{mode}{images.model}"
+    return S2D(
+        config, release, ranker, model, encoder_id, encoder.embed, text_model, close, images=images.reader
+    )
 
 
 async def _model_ids(config: RecogniserConfig) -> tuple[str, str]:
@@ -83,7 +92,7 @@ def open_evaluation_recogniser(ontology_dir: Path, options: EvaluationOptions) -
 
     Errors: OntologyRefused, InferenceError, and those of `open_recogniser`.
     """
-    config = default_config(Path(), options.discriminator)
+    config = default_config(Path(), options.discriminator, options.images)
     release_dir = _now(released(ontology_dir, config.encoder_url))
     return open_recogniser(replace(config, release_dir=str(release_dir)))
 

@@ -45,6 +45,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows-per-shard", type=int, default=ROWS_PER_SHARD)
     parser.add_argument("--ontology", required=True, help="name, or folder of a release")
     parser.add_argument("--discriminator", choices=("cascade", "all", "off"), default="cascade")
+    parser.add_argument("--images", choices=("off", "ocr", "vision", "both"), default="off")
     return parser.parse_args(argv)
 
 
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         limit=args.limit,
         rows_per_shard=args.rows_per_shard,
     )
-    context = Context(config, args.ontology, args.discriminator)
+    context = Context(config, args.ontology, args.discriminator, args.images)
     step = args.step
     try:
         day_start_ms(config.day)

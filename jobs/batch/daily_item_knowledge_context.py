@@ -28,10 +28,11 @@ class Current(NamedTuple):
 class Context:
     """Settings, and a Spark session and a recogniser's settings, made when first needed."""
 
-    def __init__(self, config: DailyConfig, ontology: str, discriminator: str) -> None:
+    def __init__(self, config: DailyConfig, ontology: str, discriminator: str, images: str = "off") -> None:
         self.config = config
         self._ontology = ontology
         self._discriminator = discriminator
+        self._images = images
         self._spark: SparkSession | None = None
 
     @cached_property
@@ -44,7 +45,7 @@ class Context:
         """Settings of the recogniser."""
         from jobs.recogniser import default_config  # a second to load
 
-        return default_config(self.release, self._discriminator)
+        return default_config(self.release, self._discriminator, self._images)
 
     @property
     def spark(self) -> SparkSession:

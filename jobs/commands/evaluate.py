@@ -8,6 +8,7 @@ from pathlib import Path
 
 SPLITS = ("held-out-fifth",)
 MODES = ("cascade", "all", "off")
+IMAGES = ("off", "ocr", "vision", "both")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -26,6 +27,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--report", type=Path, metavar="OUT.html", help="write a page with curves and errors")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all scores for programs")
     parser.add_argument("--discriminator", choices=MODES, default="cascade", help="who answers (%(default)s)")
+    parser.add_argument(
+        "--images", choices=IMAGES, default="off", help="read images: their words, by a model, or both"
+    )
     parser.add_argument(
         "--split",
         choices=SPLITS,

@@ -25,6 +25,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--via", choices=("airflow", "direct"), default="airflow", help="(%(default)s)")
     parser.add_argument("--discriminator", choices=("cascade", "all", "off"), default="cascade")
+    parser.add_argument(
+        "--images",
+        choices=("off", "ocr", "vision", "both"),
+        default="off",
+        help="read images: their words, by a model (AIIC_VISION_URL), or both; infra/deploy/README.md",
+    )
     parser.add_argument("--limit", type=_count, default=0, metavar="N", help="first listings only; 0: all")
     parser.add_argument(
         "--warehouse", type=Path, help="folder of all tables (AIIC_WAREHOUSE, build/warehouse)"
@@ -52,6 +58,7 @@ def _run(args: argparse.Namespace) -> int:
     from infra.spark_submit import DEFAULT_MASTER
     from jobs.batch.expected_errors import in_words
     from jobs.daily_run import DailyRun, RunFailed, run_daily
+    from jobs.images import image_settings
     from jobs.prepare_ontology import prepare_ontology
     from jobs.run_summary_print import print_run
     from pipelines.ontology.errors import OntologyError
@@ -64,6 +71,7 @@ def _run(args: argparse.Namespace) -> int:
     warehouse = (args.warehouse or default_warehouse()).absolute()
     try:
         day_start_ms(args.day)
+        image_settings(args.images, args.discriminator, os.environ)
         listings = args.listings.absolute() if args.listings else None
         # The job looks again; here a slip costs no start of Spark.
         input_files(list(DailyConfig(args.day, warehouse, (listings,) if listings else ()).incoming))
@@ -73,6 +81,7 @@ def _run(args: argparse.Namespace) -> int:
             listings=listings,
             release=prepare_ontology(warehouse, args.ontology),
             discriminator=args.discriminator,
+            images=args.images,
             limit=args.limit,
             master=args.master or DEFAULT_MASTER,
         )
