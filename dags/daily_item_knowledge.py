@@ -14,6 +14,7 @@ DAY = "{{ params.day or dag_run.partition_key or (dag_run.logical_date or dag_ru
 COMMON = ["--day", DAY, "--warehouse", "{{ params.warehouse }}", "--ontology", "{{ params.ontology }}"]
 INPUT = ["--listings", "{{ params.listings }}", "--limit", "{{ params.limit }}"]
 MODE = ["--discriminator", "{{ params.discriminator }}", "--images", "{{ params.images }}"]
+MODE += ["--precision", "{{ params.precision }}"]
 
 DOC = """
 ### daily_item_knowledge
@@ -51,6 +52,7 @@ with DAG(
         "warehouse": Param(default_warehouse(), type="string", description="folder of the tables and plans"),
         "discriminator": Param("cascade", enum=["cascade", "all", "off"], description="who answers"),
         "images": Param("off", enum=["off", "ocr", "vision", "both"], description="who reads images"),
+        "precision": Param(0, type="number", minimum=0, description="precision wanted; 0: the best F1"),
         "limit": Param(0, type="integer", minimum=0, description="first listings only; 0: all"),
     },
     tags=["item-center", "offline"],

@@ -33,6 +33,7 @@ class DailyRun:
     release: Path
     discriminator: str = "cascade"
     images: str = "off"
+    precision: float = 0.0
     limit: int = 0
     master: str = DEFAULT_MASTER
 
@@ -72,6 +73,7 @@ def _conf(run: DailyRun) -> dict[str, Any]:
         "warehouse": str(run.warehouse),
         "discriminator": run.discriminator,
         "images": run.images,
+        "precision": run.precision,
         "limit": run.limit,
     }
 

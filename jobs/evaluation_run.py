@@ -23,7 +23,10 @@ from pipelines.apps.gold import BadGold
 from pipelines.apps.recognise_set import EvaluationOptions, recognise_set
 from pipelines.apps.split_ontology import cached_interchange
 from pipelines.library.answers import ItemAnswers, Usage
+from pipelines.library.calibration import CalibrationError
 from pipelines.library.ranker import RankerDamaged
+from pipelines.models.model_set import ModelsDamaged
+from pipelines.models.registry import RegistryError
 from pipelines.ontology.errors import OntologyError
 from pipelines.tunnel.intake_read import IntakeError
 from schemas.inference import InferenceError
@@ -32,11 +35,14 @@ EXPECTED_ERRORS = (
     BadGold,
     ConfigError,
     InferenceError,
+    CalibrationError,
     IntakeError,
+    ModelsDamaged,
     NothingToScore,
     OntologyError,
     OSError,
     RankerDamaged,
+    RegistryError,
 )
 
 
@@ -73,7 +79,7 @@ async def _recognise(
         folder = cached_interchange(found.ontology, opening.EVALUATION_STORE / "ontologies")
     with stage_progress() as report:
         recogniser = opening.open_evaluation_recogniser(
-            folder, EvaluationOptions(args.discriminator, args.images)
+            folder, EvaluationOptions(args.discriminator, args.images, args.precision)
         )
         started_s = time.monotonic()
         try:

@@ -14,8 +14,8 @@ from infra.faiss import FaissSearch
 from infra.local.config import load_config
 from infra.vllm import CompletionClient, EncoderClient
 from jobs.images import image_settings, open_images
+from jobs.models import open_models, require_served, role_dirs
 from pipelines.apps.recognise_set import EvaluationOptions
-from pipelines.library.ranker import load_ranker
 from pipelines.library.recogniser import Recogniser, RecogniserConfig
 from pipelines.library.s2d import S2D
 from pipelines.ontology.identity import digest
@@ -26,22 +26,22 @@ from pipelines.ontology.store import OntologyStore, Source
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
-RANKER_DIR = ROOT / "models" / "ranker"
 EVALUATION_STORE = ROOT / "build" / "evaluation"
 
 
 def default_config(
-    release_dir: Path, discriminator: str = "cascade", images: str = "off"
+    release_dir: Path, discriminator: str = "cascade", images: str = "off", precision: float = 0.0
 ) -> RecogniserConfig:
-    """Recognition by the local stack and the ranker of this repository; AIIC_* variables override both.
+    """Recognition by the local stack and the current model version; AIIC_* variables override both.
 
-    AIIC_ENCODER_URL, AIIC_DISCRIMINATOR_URL: servers anywhere. AIIC_RANKER_DIR: another ranker.
-    `jobs.images` has those of images.
+    AIIC_ENCODER_URL, AIIC_DISCRIMINATOR_URL: servers anywhere. `jobs.models` has those of models, `jobs.images` those of
+    images. `precision`: the one wanted, 0 for the best F1. Errors: RegistryError.
     """
     local = load_config(env=os.environ)
     return RecogniserConfig(
         release_dir=str(release_dir),
-        ranker_dir=os.environ.get("AIIC_RANKER_DIR", str(RANKER_DIR)),
+        precision=precision,
+        **role_dirs(os.environ),
         encoder_url=os.environ.get("AIIC_ENCODER_URL", f"{local.url(local.encoder)}/v1"),
         discriminator_url=os.environ.get("AIIC_DISCRIMINATOR_URL", f"{local.url(local.discriminator)}/v1"),
         discriminator=discriminator,
@@ -52,12 +52,17 @@ def default_config(
 def open_recogniser(config: RecogniserConfig) -> Recogniser:
     """Open everything that recognition needs, and ask both servers which model they have.
 
-    Errors: Damaged, RankerDamaged; ServerUnavailable; the first `recognise` raises ModelMismatch for an encoder
+    Errors: Damaged, ModelsDamaged, RankerDamaged, CalibrationError; ServerUnavailable; ModelMismatch for a server with
+    another model than the version's; the first `recognise` raises ModelMismatch for an encoder
     that did not make the release.
     """
     release = open_release(config.release_dir, FaissSearch())
-    ranker = load_ranker(config.ranker_dir)
+    models = open_models(config)
     encoder_id, discriminator_id = _now(_model_ids(config))
+    require_served("encoder", models.serves.get("encoder", ""), encoder_id, config.encoder_url)
+    if config.discriminator != "off":
+        expected = models.serves.get("discriminator", "")
+        require_served("discriminator", expected, discriminator_id, config.discriminator_url)
     images = _now(open_images(config.images, config.request_timeout_s, config.concurrency))
     encoder = EncoderClient(
         config.encoder_url, timeout_s=config.request_timeout_s, concurrency=config.concurrency
@@ -72,9 +77,18 @@ def open_recogniser(config: RecogniserConfig) -> Recogniser:
         await images.close()
 
     mode = "" if config.discriminator == "cascade" else f" {config.discriminator}"
-    model = f"{encoder_id} + ranker {ranker.meta.version} + {discriminator_id}{mode}{images.model}"
+    model = f"{encoder_id} + {models.said} + {discriminator_id}{mode}{images.model}"
     return S2D(
-        config, release, ranker, model, encoder_id, encoder.embed, text_model, close, images=images.reader
+        config,
+        release,
+        models.ranker,
+        model,
+        encoder_id,
+        encoder.embed,
+        text_model,
+        close,
+        point=models.point,
+        images=images.reader,
     )
 
 
@@ -92,7 +106,7 @@ def open_evaluation_recogniser(ontology_dir: Path, options: EvaluationOptions) -
 
     Errors: OntologyRefused, InferenceError, and those of `open_recogniser`.
     """
-    config = default_config(Path(), options.discriminator, options.images)
+    config = default_config(Path(), options.discriminator, options.images, options.precision)
     release_dir = _now(released(ontology_dir, config.encoder_url))
     return open_recogniser(replace(config, release_dir=str(release_dir)))
 

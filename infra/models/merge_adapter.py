@@ -5,7 +5,6 @@ Run: `python -m infra.models.merge_adapter BASE ADAPTER OUT` in the inference en
 """
 
 import argparse
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -15,10 +14,10 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from infra.models.adapter_id import ADAPTER_FILES, adapter_sha256
 from infra.models.package import ModelError, put_in_place
 
 MODEL_ID_FILE = "aiic_model.json"
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 PROBE = "title: Red cotton dress, size 42"
 # Merging only adds products of small matrices to the weights: in fp32 the logits stay the same but for rounding.
 LOGIT_TOLERANCE = 1e-2
@@ -56,14 +55,6 @@ def copy_base(base: Path, out: Path) -> None:
     """Write the base model alone into `out`, with an id that says so."""
     shutil.copytree(base, out, dirs_exist_ok=True)
     _write_id(out, base.name, base.name, None)
-
-
-def adapter_sha256(adapter: Path) -> str:
-    """Digest of an adapter: its settings and its weights."""
-    digest = hashlib.sha256()
-    for name in ADAPTER_FILES:
-        digest.update((adapter / name).read_bytes())
-    return digest.hexdigest()
 
 
 def has_adapter(folder: Path) -> bool:

@@ -16,7 +16,8 @@ from peft import PeftModel
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModel
 
-from infra.models.merge_adapter import ADAPTER_FILES, MODEL_ID_FILE, adapter_sha256, copy_base, has_adapter
+from infra.models.adapter_id import ADAPTER_FILES, adapter_sha256
+from infra.models.merge_adapter import MODEL_ID_FILE, copy_base, has_adapter
 from infra.models.minilm import FAR, NEAR, check
 from infra.models.package import ModelError, put_in_place
 
@@ -34,7 +35,7 @@ def merge(base: Path, adapter: Path, out: Path) -> None:
     if made_for != base.name:
         raise ModelError(f"{adapter} was trained on {made_for}, not on {base.name}: train it again")
     plain = SentenceTransformer(str(base), device="cpu")
-    inputs = plain.tokenizer(list((*NEAR, FAR)), padding=True, return_tensors="pt")
+    inputs = plain.tokenizer([*NEAR, FAR], padding=True, return_tensors="pt")
     adapted: Any = PeftModel.from_pretrained(AutoModel.from_pretrained(str(base)), str(adapter)).eval()
     with torch.no_grad():
         before = adapted(**inputs).last_hidden_state

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from py4j.protocol import Py4JError
 
+from jobs.arguments import add_precision
 from jobs.batch.daily_item_knowledge_context import Context
 from jobs.batch.daily_item_knowledge_merge import merge
 from jobs.batch.daily_item_knowledge_plan import plan
@@ -46,6 +47,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--ontology", required=True, help="name, or folder of a release")
     parser.add_argument("--discriminator", choices=("cascade", "all", "off"), default="cascade")
     parser.add_argument("--images", choices=("off", "ocr", "vision", "both"), default="off")
+    add_precision(parser)
     return parser.parse_args(argv)
 
 
@@ -59,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         limit=args.limit,
         rows_per_shard=args.rows_per_shard,
     )
-    context = Context(config, args.ontology, args.discriminator, args.images)
+    context = Context(config, args.ontology, args.discriminator, args.images, args.precision)
     step = args.step
     try:
         day_start_ms(config.day)

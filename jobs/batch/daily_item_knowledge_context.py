@@ -28,11 +28,19 @@ class Current(NamedTuple):
 class Context:
     """Settings, and a Spark session and a recogniser's settings, made when first needed."""
 
-    def __init__(self, config: DailyConfig, ontology: str, discriminator: str, images: str = "off") -> None:
+    def __init__(
+        self,
+        config: DailyConfig,
+        ontology: str,
+        discriminator: str,
+        images: str = "off",
+        precision: float = 0.0,
+    ) -> None:
         self.config = config
         self._ontology = ontology
         self._discriminator = discriminator
         self._images = images
+        self._precision = precision
         self._spark: SparkSession | None = None
 
     @cached_property
@@ -45,7 +53,7 @@ class Context:
         """Settings of the recogniser."""
         from jobs.recogniser import default_config  # a second to load
 
-        return default_config(self.release, self._discriminator, self._images)
+        return default_config(self.release, self._discriminator, self._images, self._precision)
 
     @property
     def spark(self) -> SparkSession:

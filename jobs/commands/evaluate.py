@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from jobs.arguments import add_precision
+
 SPLITS = ("held-out-fifth",)
 MODES = ("cascade", "all", "off")
 IMAGES = ("off", "ocr", "vision", "both")
@@ -30,6 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--images", choices=IMAGES, default="off", help="read images: their words, by a model, or both"
     )
+    add_precision(parser)
     parser.add_argument(
         "--split",
         choices=SPLITS,

@@ -9,6 +9,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from jobs.arguments import add_precision
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `run`."""
@@ -31,6 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default="off",
         help="read images: their words, by a model (AIIC_VISION_URL), or both; infra/deploy/README.md",
     )
+    add_precision(parser)
     parser.add_argument("--limit", type=_count, default=0, metavar="N", help="first listings only; 0: all")
     parser.add_argument(
         "--warehouse", type=Path, help="folder of all tables (AIIC_WAREHOUSE, build/warehouse)"
@@ -82,6 +85,7 @@ def _run(args: argparse.Namespace) -> int:
             release=prepare_ontology(warehouse, args.ontology),
             discriminator=args.discriminator,
             images=args.images,
+            precision=args.precision,
             limit=args.limit,
             master=args.master or DEFAULT_MASTER,
         )

@@ -16,10 +16,14 @@ CHUNKS_AT_ONCE = 2  # while one chunk waits for the model, the next is searched 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationOptions:
-    """How an evaluation recognises: "cascade", "all" (every pair goes to the model) or "off"; `images` as `ImageSettings.mode`."""
+    """How an evaluation recognises: "cascade", "all" (every pair goes to the model) or "off".
+
+    `images` as `ImageSettings.mode`; `precision`: the one wanted, 0 for the best F1.
+    """
 
     discriminator: str = "cascade"
     images: str = "off"
+    precision: float = 0.0
 
 
 async def recognise_set(

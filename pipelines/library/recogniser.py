@@ -16,8 +16,8 @@ class RecogniserConfig:
     """Where a process finds what recognition needs, and how it answers. Must be picklable and JSON-able.
 
     `calibration_dir`: "" for probabilities as the models give them. `precision`: the one wanted, 0 for the best F1.
-    `models`: the version of the registry that all parts are of, "" where some are not. `expected_encoder`,
-    `expected_discriminator`: what the servers must serve, "" for anything.
+    `models_dir`: the sealed model set that is checked before its parts are opened, "" for none. `encoder_model`,
+    `discriminator_model`: the id that the servers must give, "any" for anything, "" for what the model set says.
     """
 
     release_dir: str
@@ -31,9 +31,9 @@ class RecogniserConfig:
     request_timeout_s: float = 120.0
     calibration_dir: str = ""
     precision: float = 0.0
-    models: str = ""
-    expected_encoder: str = ""
-    expected_discriminator: str = ""
+    models_dir: str = ""
+    encoder_model: str = ""
+    discriminator_model: str = ""
     images: ImageSettings = NO_IMAGES
 
 

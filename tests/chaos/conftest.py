@@ -81,6 +81,9 @@ class World:
         environment = {
             "AIIC_ENCODER_URL": self.fleet.url,
             "AIIC_DISCRIMINATOR_URL": self.fleet.url,
+            # The fleet is no model: what it calls itself is not what the released version expects.
+            "AIIC_ENCODER_MODEL": "any",
+            "AIIC_DISCRIMINATOR_MODEL": "any",
             "OMP_NUM_THREADS": "1",
             # Short runs gain more from a JVM that starts fast than from one that runs fast.
             "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",

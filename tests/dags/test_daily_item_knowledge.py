@@ -128,7 +128,16 @@ def test_the_day_is_what_a_person_says_else_the_partition_else_the_date(
 
 
 def test_parameters_are_checked(dag):
-    assert set(dag.params) == {"day", "listings", "ontology", "warehouse", "discriminator", "images", "limit"}
+    assert set(dag.params) == {
+        "day",
+        "listings",
+        "ontology",
+        "warehouse",
+        "discriminator",
+        "images",
+        "precision",
+        "limit",
+    }
     assert dag.params.get_param("discriminator").schema["enum"] == ["cascade", "all", "off"]
     with pytest.raises(Exception, match="not one of"):
         dag.params.get_param("discriminator").resolve("everything")
