@@ -42,6 +42,8 @@ def _decoded(raw: bytes, settings: ImageSettings, about: str) -> Image.Image:
                 return _on_white(ImageOps.exif_transpose(image))
     except ImageRefused:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageRefused("too_many_pixels", f"{about}: {error}") from error
     except UnidentifiedImageError as error:
         raise ImageRefused("not_an_image", f"{about} is none of {', '.join(FORMATS)}") from error
     except Exception as error:

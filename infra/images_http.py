@@ -198,7 +198,9 @@ def _is_address(host: str) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """A name that leads inside is told apart from a server that is away."""
+    """A name that leads inside is told apart from an address that is none and from a server that is away."""
+    if isinstance(error, aiohttp.InvalidURL):
+        return "bad_address"
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, _Private):
