@@ -19,6 +19,7 @@ import numpy as np
 
 from infra.vllm import CompletionClient
 from jobs.recogniser import default_config
+from jobs.seal_models import reseal
 from jobs.training_sets import TrainingSet, training_set
 from pipelines.library.keys import CategoryViews
 from pipelines.library.open_pairs import OpenPair, ask_item, open_pairs
@@ -79,6 +80,7 @@ def main() -> int:
     constant, ranker, discriminator = (round(weight, 4) for weight in fitted.mix)
     new = replace(meta, mix=(constant, ranker, discriminator))
     (args.ranker / META).write_text(json.dumps(asdict(new), indent=1) + "\n", "utf-8")
+    reseal(args.ranker.parent)
     return 0
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from jobs.seal_models import reseal
 from jobs.training_sets import training_set
 from pipelines.library.ranker import FEATURE_VERSION, RankerMeta, save_ranker
 from pipelines.models.out_of_fold import write_out_of_fold
@@ -41,6 +42,7 @@ def main() -> int:
     )
     write_out_of_fold(args.out_of_fold, rows, fitted.out_of_fold)  # `fit_cascade`, `fit_calibration` need it
     save_ranker(args.out, meta, fitted.weights, fitted.bias, fitted.boosted)
+    reseal(args.out.parent)
     _say(f"{args.out}: out-of-fold F1 {fitted.f1:.4f} at threshold {fitted.threshold}")
     return 0
 
