@@ -51,7 +51,7 @@ def edited(
     if not stated:
         return None
     view, value, pattern = rnd.choice(stated)
-    new = "" if kind == DROP else _other(view, labels.get(view.key.key_id, ()), listing, rnd)
+    new = "" if kind == DROP else _other(view, labels[view.key.key_id], value, listing, rnd)
     if new is None:
         return None
 
@@ -78,11 +78,20 @@ def _whole(value: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w){re.escape(value)}(?!\w)", re.I)
 
 
-def _other(view: KeyView, gold: Sequence[str], listing: Listing, rnd: random.Random) -> str | None:
-    """Another value of the key that the listing does not have; for a computed one, another number."""
-    have = {fold(value) for value in gold}
+def _other(
+    view: KeyView, gold: Sequence[str], value: str, listing: Listing, rnd: random.Random
+) -> str | None:
+    """Another value of the key that the listing does not have, and that is no part of this one nor the other way round."""
+    have = {fold(text) for text in gold}
     text = f"{listing.title}\n{listing.description}"
-    others = [v.text for v in view.values if fold(v.text) not in have and not _whole(v.text).search(text)]
+    others = [
+        other.text
+        for other in view.values
+        if fold(other.text) not in have
+        and fold(other.text) not in fold(value)
+        and fold(value) not in fold(other.text)
+        and not _whole(other.text).search(text)
+    ]
     return rnd.choice(others) if others else None
 
 
