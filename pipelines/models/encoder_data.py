@@ -72,7 +72,7 @@ class _Made:
         found = document(listing)
         text = item_text(found)
         forms = {form for form, _, _ in text.grams}
-        asked = []
+        asked: list[Asked] = []
         for place, view in enumerate(category.keys):
             if self._is_trained(category, place):
                 asked += self._asked(category, place, labels.get(view.key.key_id, ()), forms)

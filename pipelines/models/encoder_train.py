@@ -75,7 +75,7 @@ def info_nce(vectors: torch.Tensor, batch: Mapping[str, torch.Tensor], temperatu
         return torch.nn.functional.cross_entropy(scores, target)
 
 
-class _Numbers(torch.utils.data.Dataset[int]):
+class _Numbers(torch.utils.data.Dataset[int]):  # type: ignore[misc]
     """The numbers of the batches: a batch is made when it is its turn, with the vectors of then."""
 
     def __init__(self, steps: int) -> None:
