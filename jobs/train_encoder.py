@@ -19,45 +19,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from jobs.train_encoder_args import RATES, arguments
+
 DATA, TEXTS, FIGURES = "data.json", "texts.json", "figures.json"
-BASE = Path(".local/models/all-minilm-l6-v2")
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Do the named step."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    steps = parser.add_subparsers(dest="step", required=True)
-    data = steps.add_parser("data", help="write training data and the texts to encode (engines environment)")
-    train = steps.add_parser("train", help="train (inference environment)")
-    encode = steps.add_parser("encode", help="encode the texts (inference environment)")
-    evaluate = steps.add_parser("evaluate", help="compare encoders on held-out items (engines environment)")
-    curve = steps.add_parser("curve", help="draw loss and watched recall (engines environment)")
-    for step in (data, evaluate):
-        step.add_argument("--set", action="append", required=True, type=Path, metavar="FOLDER")
-    evaluate.add_argument(
-        "--encoder", action="append", help="names given to `encode`; default: base and trained"
-    )
-    for step in (train, encode):
-        step.add_argument("--base", type=Path, default=BASE)
-        step.add_argument("--device", default="cpu", help="cpu, cuda or npu")
-        step.add_argument("--threads", type=int, default=1)
-    train.add_argument("--method", choices=("lora", "full"), default="lora")
-    train.add_argument("--steps", type=int, default=600)
-    train.add_argument("--minutes", type=float, default=60.0, help="end with a checkpoint after so long")
-    train.add_argument("--learning-rate", type=float, help="default 5e-4 for lora, 2e-5 for full")
-    train.add_argument("--seed", type=int, default=0)
-    encode.add_argument("--name", required=True, help="base, trained, or any other")
-    encode.add_argument("--adapter", type=Path)
-    encode.add_argument("--scale", type=float, default=1.0, help="share of the adapter that is merged")
-    encode.add_argument("--texts", type=Path, help="JSON list of texts; default: those of `data`")
-    for step in (data, train, encode, evaluate, curve):
-        step.add_argument("--out", type=Path, default=Path("build/encoder"))
-    args = parser.parse_args(words)
-    {"data": write_data, "train": learn, "encode": encode_texts, "evaluate": compare, "curve": show}[
-        args.step
-    ](args)
+    args = arguments(__doc__, words)
+    steps = {"data": write_data, "train": learn, "encode": encode_texts, "evaluate": compare, "curve": show}
+    steps[args.step](args)
 
 
 def write_data(args: argparse.Namespace) -> None:
@@ -87,7 +58,7 @@ def learn(args: argparse.Namespace) -> None:
     from pipelines.models.encoder_train import EncoderConfig, train_encoder
 
     data = from_json(json.loads((args.out / DATA).read_text("utf-8")))
-    rate = args.learning_rate or {"lora": 5e-4, "full": 2e-5}[args.method]
+    rate = args.learning_rate or RATES[args.method]
     cfg = EncoderConfig(
         str(args.base), args.base.name, args.steps, args.minutes, args.device, args.threads, args.seed, args.method,
         learning_rate=rate,
