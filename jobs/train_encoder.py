@@ -1,4 +1,4 @@
-"""Train the encoder's adapter: `data` and `texts` say what of, `train` learns, `encode` and `evaluate` measure, `curve` shows.
+"""Train the encoder's adapter: `data` says what of, `train` learns, `encode` and `evaluate` measure, `curve` shows.
 
   .local/engines/bin/python -m jobs.train_encoder data --set ../shared/data/wdc_pave --set infra/demo/catalog
   .local/inference/bin/python -m jobs.train_encoder train --steps 600 --minutes 20
@@ -17,7 +17,6 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from jobs.train_encoder_args import RATES, arguments
 
@@ -54,18 +53,26 @@ def write_data(args: argparse.Namespace) -> None:
 def learn(args: argparse.Namespace) -> None:
     """Train, or go on."""
     from pipelines.models.encoder_batches import BatchConfig
+    from pipelines.models.encoder_model import DeviceMissing
     from pipelines.models.encoder_records import from_json
-    from pipelines.models.encoder_train import EncoderConfig, train_encoder
+    from pipelines.models.encoder_run import EncoderConfig
+    from pipelines.models.encoder_train import train_encoder
 
+    if not (args.out / DATA).exists():
+        raise SystemExit(f"{args.out / DATA} is missing: run the step `data` first")
     data = from_json(json.loads((args.out / DATA).read_text("utf-8")))
-    rate = args.learning_rate or RATES[args.method]
     cfg = EncoderConfig(
         str(args.base), args.base.name, args.steps, args.minutes, args.device, args.threads, args.seed, args.method,
-        learning_rate=rate,
+        learning_rate=args.learning_rate or RATES[args.method],
     )  # fmt: skip
-    print(
-        train_encoder(cfg, BatchConfig(seed=args.seed), data, args.out, lambda line: print(line, flush=True))
-    )
+    try:
+        print(
+            train_encoder(
+                cfg, BatchConfig(seed=args.seed), data, args.out, lambda line: print(line, flush=True)
+            )
+        )
+    except DeviceMissing as error:
+        raise SystemExit(str(error)) from error
 
 
 def encode_texts(args: argparse.Namespace) -> None:

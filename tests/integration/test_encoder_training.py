@@ -53,7 +53,8 @@ def test_the_loss_is_info_nce_over_the_allowed_columns() -> None:
 DATA = """
 from pipelines.models.encoder_batches import BatchConfig
 from pipelines.models.encoder_records import Anchor, Asked, EncoderData
-from pipelines.models.encoder_train import EncoderConfig, train_encoder
+from pipelines.models.encoder_run import EncoderConfig
+from pipelines.models.encoder_train import train_encoder
 names = ["red", "blue", "green", "black", "white", "pink", "gray", "brown", "gold", "olive", "coral", "ivory", "plum"]
 entries = tuple(f"Colour: {name}" for name in names)
 nouns = ["apple", "ocean", "forest", "night", "snow", "rose", "ash", "wood", "crown", "tree", "reef", "tusk", "fruit"]
