@@ -68,17 +68,22 @@ def role_dirs(env: Mapping[str, str] = os.environ) -> dict[str, Any]:
 
     Another ranker is answered with uncalibrated unless its calibration is given too. Errors: RegistryError.
     """
-    current = registry(env).current_folder()
-    ranker, calibration = env.get("AIIC_RANKER_DIR"), env.get("AIIC_CALIBRATION_DIR")
-    own = current / "calibration"
-    if calibration is None:
-        calibration = str(own) if own.is_dir() and not ranker else ""
-    return {
-        "models_dir": str(current),
-        "ranker_dir": ranker or str(current / "ranker"),
-        "calibration_dir": calibration,
+    found = dirs_of(registry(env).current_folder())
+    if ranker := env.get("AIIC_RANKER_DIR"):
+        found |= {"ranker_dir": ranker, "calibration_dir": ""}
+    if (calibration := env.get("AIIC_CALIBRATION_DIR")) is not None:
+        found["calibration_dir"] = calibration
+    return found | {
         "encoder_model": env.get("AIIC_ENCODER_MODEL", ""),
         "discriminator_model": env.get("AIIC_DISCRIMINATOR_MODEL", ""),
+    }
+
+
+def dirs_of(folder: Path) -> dict[str, Any]:
+    """Settings of a recogniser: where the parts of the model set in a folder are; "" for a role that it does not have."""
+    own = {role: folder / role for role in ("ranker", "calibration")}
+    return {"models_dir": str(folder)} | {
+        f"{role}_dir": str(path) if path.is_dir() else "" for role, path in own.items()
     }
 
 

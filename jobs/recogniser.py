@@ -14,7 +14,7 @@ from infra.faiss import FaissSearch
 from infra.local.config import load_config
 from infra.vllm import CompletionClient, EncoderClient
 from jobs.images import image_settings, open_images
-from jobs.models import open_models, require_served, role_dirs
+from jobs.models import ANY, dirs_of, open_models, require_served, role_dirs
 from pipelines.apps.recognise_set import EvaluationOptions
 from pipelines.library.recogniser import Recogniser, RecogniserConfig
 from pipelines.library.s2d import S2D
@@ -106,9 +106,22 @@ def open_evaluation_recogniser(ontology_dir: Path, options: EvaluationOptions) -
 
     Errors: OntologyRefused, InferenceError, and those of `open_recogniser`.
     """
-    config = default_config(Path(), options.discriminator, options.images, options.precision)
+    config = _of_options(options)
     release_dir = _now(released(ontology_dir, config.encoder_url))
     return open_recogniser(replace(config, release_dir=str(release_dir)))
+
+
+def _of_options(options: EvaluationOptions) -> RecogniserConfig:
+    config = default_config(Path(), options.discriminator, options.images, options.precision)
+    if options.models_dir:
+        config = replace(config, **dirs_of(Path(options.models_dir)))
+    if options.is_base:
+        config = replace(config, calibration_dir="", discriminator_model=ANY)
+    return replace(
+        config,
+        encoder_url=options.encoder_url or config.encoder_url,
+        discriminator_url=options.discriminator_url or config.discriminator_url,
+    )
 
 
 async def released(ontology_dir: Path, encoder_url: str) -> Path:

@@ -18,12 +18,18 @@ CHUNKS_AT_ONCE = 2  # while one chunk waits for the model, the next is searched 
 class EvaluationOptions:
     """How an evaluation recognises: "cascade", "all" (every pair goes to the model) or "off".
 
-    `images` as `ImageSettings.mode`; `precision`: the one wanted, 0 for the best F1.
+    `images` as `ImageSettings.mode`; `precision`: the one wanted, 0 for the best F1. `models_dir`: a sealed model set, "" for
+    the current version; `encoder_url`, `discriminator_url`: servers, "" for the usual ones. `is_base`: whatever the text
+    model's server has answers, uncalibrated.
     """
 
     discriminator: str = "cascade"
     images: str = "off"
     precision: float = 0.0
+    models_dir: str = ""
+    encoder_url: str = ""
+    discriminator_url: str = ""
+    is_base: bool = False
 
 
 async def recognise_set(
