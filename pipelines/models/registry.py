@@ -114,15 +114,12 @@ class Registry:
 
     def versions(self) -> list[Listed]:
         """All versions, the newest first; a damaged one is told, not hidden."""
-        current = self.current_folder()
-        places = [self.shipped, *self._folders()]
-        kept = {path.name for path in self._folders()}
-        found = []
-        for place in places:
-            listed = _listed(place, place == current, place == self.shipped)
-            if place == self.shipped and listed.version in kept:
-                continue  # its copy is listed
-            found.append(listed)
+        current, copies = self.current_folder(), self._folders()
+        shipped = _listed(self.shipped, current == self.shipped, True)
+        found = [] if shipped.version in {path.name for path in copies} else [shipped]
+        for place in copies:
+            is_shipped = place.name == shipped.version
+            found.append(_listed(place, place == current or (is_shipped and shipped.is_current), is_shipped))
         return sorted(found, key=lambda one: (one.made, one.version), reverse=True)
 
     def history(self) -> tuple[Event, ...]:

@@ -146,6 +146,11 @@ def test_a_rollback_finds_the_shipped_weights_after_an_update(registry, tmp_path
     assert len(registry.versions()) == 3
 
 
+def test_a_shipped_version_that_was_registered_too_is_listed_once_and_current(registry):
+    registry.register(registry.shipped)
+    assert [(one.is_current, one.is_shipped) for one in registry.versions()] == [(True, True)]
+
+
 def test_versions_are_immutable_and_registered_once(registry, tmp_path):
     folder = candidate(tmp_path, "second")
     kept = registry.register(folder)
