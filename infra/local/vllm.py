@@ -9,17 +9,14 @@ import shutil
 import urllib.request
 from pathlib import Path
 
+from infra.deploy.profile import Engine, Role, load_profile
+from infra.deploy.server import Place, server_environment, server_words
 from infra.local.component import Component, Need, Port
 from infra.local.config import INFERENCE_PYTHON, ROOT, LocalConfig, VllmSection
 
 MODEL_ID_FILE = "aiic_model.json"
 # torch.compile writes C++; without a compiler the server still works, about 3 times slower.
 CXX_COMPILERS = ("g++", "clang++")
-# On CPU a block holds a multiple of 32 tokens; the smallest shares the longest prefixes.
-BLOCK_TOKENS = 32
-# The old `guided_*` fields of a request are ignored by this version: requests use `response_format`.
-# Without free white space the model cannot spend its tokens on blanks, and replies are compact.
-STRUCTURED = {"backend": "xgrammar", "disable_any_whitespace": True}
 
 
 def vllm_component(name: str, section: VllmSection, config: LocalConfig) -> Component:
@@ -67,47 +64,44 @@ def model_digest(model_dir: Path) -> str:
     return hashlib.sha256(json.dumps(stats).encode("utf-8")).hexdigest()
 
 
+def _engine() -> Engine:
+    """The engine of the cpu profile: what a cluster's servers on CPU are started with is what runs here."""
+    return load_profile("cpu").engine
+
+
+def _role(section: VllmSection) -> Role:
+    """The section's sizes as a profile's role; what only clusters have is as small as it can be."""
+    return Role(
+        enabled=True,
+        model_path=str(section.model_dir),
+        model_name=model_name(section.model_dir),
+        runner=section.runner,
+        dtype=section.dtype,
+        max_model_len=section.max_model_len,
+        memory=section.kv_cache_gib,
+        compiled=section.compiled and any(map(shutil.which, CXX_COMPILERS)),
+        replicas=1,
+        max_replicas=1,
+        cpu_cores=section.threads,
+        memory_gib=1,
+        start_timeout_s=int(section.start_timeout_s) or 1,
+        port=section.port,
+        threads=section.threads,
+    )
+
+
 def _argv(name: str, section: VllmSection, host: str) -> tuple[str, ...]:
-    """The command line; there is no `vllm` command in the CPU distribution."""
-    options = {
-        "model": str(section.model_dir),
-        "host": host,
-        "port": str(section.port),
-        "runner": section.runner,
-        "dtype": section.dtype,
-        "max-model-len": str(section.max_model_len),
-    }
-    flags = ["--no-enable-log-requests", "--disable-uvicorn-access-log"]
-    if section.runner == "pooling":
-        options["convert"] = "embed"
-    else:
-        options |= {"block-size": str(BLOCK_TOKENS), "structured-outputs-config": json.dumps(STRUCTURED)}
-        flags += ["--enable-prefix-caching", "--enable-prompt-tokens-details"]
-    if not section.compiled or not any(map(shutil.which, CXX_COMPILERS)):
-        flags.append("--enforce-eager")
-    words = [word for key, value in options.items() for word in (f"--{key}", value)]
-    # The second name tells clients which weights they talk to: it changes with the adapter.
-    words += ["--served-model-name", name, model_name(section.model_dir)]
-    return (str(ROOT / INFERENCE_PYTHON), "-m", "vllm.entrypoints.openai.api_server", *words, *flags)
+    """The command line, by the inference environment's Python."""
+    role, engine = _role(section), _engine()
+    place = Place(name, role.model_path, role.model_name, host, section.port)
+    return (str(ROOT / INFERENCE_PYTHON), *engine.command[1:], *server_words(engine, role, place))
 
 
 def _environment(section: VllmSection) -> dict[str, str]:
-    """What makes vLLM work offline, on CPU, and start from its own compile cache."""
+    """The engine's variables, and our own compile cache."""
     cache = ROOT / ".local" / "cache"
     return {
-        "HF_HUB_OFFLINE": "1",
-        "TRANSFORMERS_OFFLINE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "DO_NOT_TRACK": "1",
-        "VLLM_CPU_KVCACHE_SPACE": str(section.kv_cache_gib),
-        # Two servers and Spark share the cores: pinned threads would wait for each other's core, so let them move.
-        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-        "OMP_NUM_THREADS": str(section.threads),
-        # Threads that wait for each other must sleep: spinning took 5 times the CPU on a busy machine (0.93 against
-        # 0.19 CPU seconds a request, 0.7 against 2.5 requests/s at a load of 12 and more on 2 cores).
-        "OMP_WAIT_POLICY": "passive",
-        # The ahead-of-time form compiles again at every start; this kept cache is used by the other form.
-        "VLLM_USE_AOT_COMPILE": "0",
+        **server_environment(_engine(), _role(section)),
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
         "VLLM_CACHE_ROOT": str(cache / "vllm"),
     }
