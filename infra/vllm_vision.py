@@ -35,7 +35,7 @@ class VisionClient(Client):
         logprobs: int,
     ) -> Completion:
         """The reply to pictures and a prompt. Errors: ServerUnavailable, RequestRefused, BadReply."""
-        content = [*parts, {"type": "text", "text": sendable(NOTE + prompt)}]
+        content = [*parts, {"type": "text", "text": sendable(NOTE + prompt if parts else prompt)}]
         body: dict[str, Any] = {
             "model": self.model,
             "messages": [{"role": "user", "content": content}],

@@ -100,6 +100,15 @@ def labels(question: Question) -> tuple[str, ...]:
     return tuple(found)
 
 
+def offered(question: Question) -> str:
+    """A question's candidates as a prompt lists them: label, and the value where that says more."""
+    listed = []
+    for candidate, label in zip(question.candidates, labels(question), strict=True):
+        value = _shown_candidate(candidate).partition(COMPUTED)[2].strip()
+        listed.append(f"{label}{COMPUTED}{value}" if value else label)
+    return "; ".join(listed)
+
+
 def as_data(text: str) -> str:
     r"""Listing text made harmless: one line, compatibility forms folded, no structure characters.
 
@@ -174,12 +183,8 @@ def _shown_candidate(candidate: str) -> str:
 
 
 def _line(question: Question) -> str:
-    """Key, what it means, and its candidates: label, and the value where that says more."""
+    """Key, what it means, and its candidates."""
     name = shown_name(question)
     about = gist(question.description, name)
-    shown_as = []
-    for candidate, label in zip(question.candidates, labels(question), strict=True):
-        value = _shown_candidate(candidate).partition(COMPUTED)[2].strip()
-        shown_as.append(f"{label}{COMPUTED}{value}" if value else label)
     head = f"\n{name}{'*' if question.multi else ''}" + (f" ({about})" if about else "")
-    return f"{head}: " + "; ".join(shown_as)
+    return f"{head}: {offered(question)}"

@@ -39,9 +39,7 @@ def reply_regex(questions: Sequence[Question]) -> str:
     >>> reply_regex([Question("k", "K", "", ("x", "y"), False), Question("m", "M", "", ("1.5",), True)])
     'K: (x|y|none)\\nM: (none|(1\\.5)(; (1\\.5)){0,0})\\n'
     """
-    return "".join(
-        f"{_escaped(shown_name(question))}: {_alternatives(question)}\\n" for question in questions
-    )
+    return "".join(f"{escaped(shown_name(question))}: {_alternatives(question)}\\n" for question in questions)
 
 
 def write_reply(questions: Sequence[Question], choices: Sequence[Choice]) -> str:
@@ -174,14 +172,15 @@ def _starts(tokens: Sequence[Token]) -> dict[int, int]:
 
 
 def _alternatives(question: Question) -> str:
-    one = "|".join(map(_escaped, labels(question)))
+    one = "|".join(map(escaped, labels(question)))
     if not question.multi:
         return f"({one}|{NONE})"
     more = min(MOST_VALUES, len(question.candidates)) - 1
     return f"({NONE}|({one})({AND}({one})){{0,{more}}})"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text as a regular expression that matches just it, for servers' engines too."""
     return "".join(f"\\{char}" if char in SPECIAL else char for char in text)
 
 

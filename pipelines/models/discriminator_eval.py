@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.library.answers import Usage
-from pipelines.library.candidates import Candidate
+from pipelines.library.candidates import Candidate, item_text
 from pipelines.library.discriminate import DiscriminateConfig, Discriminator, Verdict, discriminate
 from pipelines.library.keys import KeyView
 from pipelines.models.labelled import LabelledSet
-from pipelines.models.sft_data import hard_negatives, offers, own_values, shown_candidate
+from pipelines.models.ranker_data import own_values
+from pipelines.models.sft_candidates import hard_negatives, offers, shown_candidate
 from udfs.document import Document, document
 from udfs.prompts import MAX_CANDIDATES, Question
 from udfs.text import fold
@@ -71,7 +72,7 @@ def poses(labelled: LabelledSet, item_id: str, mode: str) -> list[Posed]:
     listing = labelled.listings[item_id]
     view = labelled.views.of(str(listing.category_id))
     text, rnd = document(listing), random.Random(item_id)
-    found = offers(text, view, own_values(view, {}))
+    found = offers(item_text(text), view, own_values(view, {}))
     posed = []
     for position, key in enumerate(view.keys):
         gold = labelled.gold[item_id].get(key.key.key_id)

@@ -1,204 +1,217 @@
-"""Supervised fine-tuning of the discriminator: LoRA on a small causal model. Runs in the inference environment.
+"""Supervised fine-tuning of a causal model on packed examples, by transformers' Trainer: LoRA (peft) or all weights.
 
-A training sequence is one item: its prompt prefix once, then each request as a branch that sees the prefix and itself
-alone (`packing.py`). So training equals inference with any number of keys a request, and the item's
-tokens are paid for once. Loss on reply tokens only; the head runs only there.
-Source: paper section 4.2.2 and 5 (M1, M9); packing: ours.
+Runs in the inference environment. What is trained on is what `sft_data` draws; a training goes on from its own checkpoint,
+and an interrupted one ends in the same weights as one that was not. Source: paper sections 3.2.2, 4.2.2 and 5.1 (M1, M9).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model
-from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from torch.utils.data import Dataset
+from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, Trainer, TrainingArguments
 
-from pipelines.models.packing import ATTENTION, NOT_SCORED, Packed, pack, register_attention
+from pipelines.models.device import prepare_device
+from pipelines.models.packing import ATTENTION, Packed, collate, packed_example, register_attention
+from pipelines.models.sft_export import export_adapter, export_model
+from pipelines.models.sft_watch import Clock, Watch, newest_checkpoint
 
-CHECKPOINT = "checkpoint.pt"
+LORA, FULL = "lora", "full"
+METHODS = (LORA, FULL)
+RATES = {LORA: 1e-3, FULL: 5e-5}
+FIRST_LAYERS = {LORA: 6, FULL: 0}
 LORA_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+RECORD = "training.json"
+NEVER = 10**9
+
+
+class TrainingRefused(ValueError):
+    """A training that cannot begin or go on; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """One training. `minutes` counts training time over all restarts; the learning rate falls to its floor at their end.
+    """One training. `steps` 0: `epochs` passes over the examples. None: what suits the method.
 
-    Layers below `first_layer` stay as they are: no gradient has to reach them, which saves a fifth of the time.
+    Layers below `first_layer` stay as they are: no gradient has to reach them, which saves time (a fifth for 6 of 30).
     """
 
     base_dir: str
-    base_name: str
-    minutes: float
+    method: str = LORA
+    steps: int = 0
+    epochs: float = 1.0
     device: str = "cpu"
-    threads: int = 1
+    bf16: bool = True
     seed: int = 0
     rank: int = 8
     alpha: int = 16
-    first_layer: int = 6
-    learning_rate: float = 1e-3
+    first_layer: int | None = None
+    learning_rate: float | None = None
     floor: float = 0.05
     warmup_steps: int = 20
-    items_a_step: int = 1
+    items_a_step: int = 4
+    report_steps: int = 10
+
+    @property
+    def layers_kept(self) -> int:
+        """How many layers from the bottom are not trained."""
+        return FIRST_LAYERS[self.method] if self.first_layer is None else self.first_layer
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """How a run of a training is watched over; no part of what it computes. Minutes 0: to the last step."""
+
+    minutes: float = 0.0
+    threads: int = 1
     checkpoint_minutes: float = 5.0
-    report_items: int = 25
+    checkpoint_steps: int = 0
 
 
-@dataclass(slots=True)
-class Progress:
-    """How far a training is; kept in its checkpoint."""
+class Examples(Dataset[Packed]):  # type: ignore[misc]
+    """The lines of a training file as packed sequences, made when they are asked for."""
 
-    items: int = 0
-    steps: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    losses: list[tuple[int, float]] = field(default_factory=list)
+    def __init__(self, path: Path, tokenizer: Any) -> None:
+        self.lines = path.read_text("utf-8").splitlines()
+        self.tokenizer = tokenizer
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __getitem__(self, at: int) -> Packed:
+        return packed_example(self.tokenizer, json.loads(self.lines[at]))
 
 
-class Trainer:
-    """Holds model, optimiser and progress of one training; `run` goes on from its checkpoint, if there is one."""
+def train(
+    cfg: TrainConfig, run: RunConfig, examples: Path, out: Path, say: Callable[[str], None]
+) -> Path | None:
+    """Train, from the newest checkpoint in `out` if there is one, and write the adapter or model when the last step is done.
 
-    def __init__(self, cfg: TrainConfig, out: Path, say: Callable[[str], None]) -> None:
-        self.cfg, self.out, self.say = cfg, out, say
-        self.progress = Progress()
-        self.tokenizer: Any = None
-        self.model: Any = None
-        self.optimizer: Any = None
-
-    def run(self, examples: Callable[[int], Iterator[Mapping[str, Any]]]) -> Progress:
-        """Train until the time is spent. `examples(n)` yields training examples from the n-th on."""
-        self._open()
-        budget_s, started, before_s = self.cfg.minutes * 60, time.monotonic(), self.progress.seconds
-        saved_s, lost, scored = before_s, 0.0, 0
-        for made in examples(self.progress.items):
-            self.progress.seconds = before_s + time.monotonic() - started
-            if self.progress.seconds >= budget_s:
-                break
-            loss, count = self._learn(made)
-            lost, scored = lost + loss, scored + count
-            if self.progress.items % self.cfg.items_a_step == 0:
-                self._step(self.progress.seconds / budget_s)
-            if self.progress.items % self.cfg.report_items == 0:
-                self._report(lost / max(1, scored), budget_s)
-                lost, scored = 0.0, 0
-            if self.progress.seconds - saved_s > self.cfg.checkpoint_minutes * 60:
-                saved_s = self.progress.seconds
-                self.save()
-        self.save()
-        return self.progress
-
-    def save(self) -> None:
-        """Write the checkpoint and the adapter, each under another name and renamed."""
-        state = {
-            "adapter": get_peft_model_state_dict(self.model),
-            "optimizer": self.optimizer.state_dict(),
-            "progress": asdict(self.progress),
-        }
-        partial = self.out / f"{CHECKPOINT}.partial"
-        torch.save(state, partial)
-        partial.rename(self.out / CHECKPOINT)
-        export(self.model, self.cfg.base_name, self.out / "adapter")
-        losses = "".join(json.dumps({"items": n, "loss": loss}) + "\n" for n, loss in self.progress.losses)
-        (self.out / "loss.jsonl").write_text(losses, "utf-8")
-
-    def _open(self) -> None:
-        if self.cfg.device.startswith("npu"):
-            import torch_npu  # noqa: F401  (registers the device)
-        torch.set_num_threads(self.cfg.threads)
-        torch.manual_seed(self.cfg.seed)
-        self.out.mkdir(parents=True, exist_ok=True)
-        self.tokenizer = AutoTokenizer.from_pretrained(self.cfg.base_dir)
-        register_attention()
-        base = AutoModelForCausalLM.from_pretrained(
-            self.cfg.base_dir, dtype=torch.bfloat16, attn_implementation=ATTENTION
+    Returns the folder of the adapter or model; None when the time was up before.
+    Errors: TrainingRefused, DeviceMissing; OSError.
+    """
+    if cfg.method not in METHODS:
+        raise TrainingRefused(f"method {cfg.method!r}: choose {', '.join(METHODS)}")
+    prepare_device(cfg.device, run.threads)
+    _keep_record(cfg, examples, out)
+    torch.manual_seed(cfg.seed)
+    random.seed(cfg.seed)
+    tokenizer = AutoTokenizer.from_pretrained(cfg.base_dir)
+    found = Examples(examples, tokenizer)
+    trainer = Trainer(
+        model=open_model(cfg),
+        args=_arguments(cfg, run, out),
+        train_dataset=found,
+        data_collator=collate,
+        callbacks=[Watch(out, len(found), say), Clock(run.checkpoint_minutes, run.minutes)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    checkpoint = newest_checkpoint(out)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if trainer.state.global_step < trainer.state.max_steps:
+        say(
+            f"time is up after step {trainer.state.global_step} of {trainer.state.max_steps}: run again to go on"
         )
-        lora = LoraConfig(
-            r=self.cfg.rank,
-            lora_alpha=self.cfg.alpha,
-            target_modules=list(LORA_MODULES),
-            layers_to_transform=list(range(self.cfg.first_layer, base.config.num_hidden_layers)),
-            task_type="CAUSAL_LM",
+        return None
+    base_name = Path(cfg.base_dir).name
+    if cfg.method == LORA:
+        return export_adapter(trainer.model, base_name, out / "adapter")
+    return export_model(trainer.model, tokenizer, base_name, out / "model")
+
+
+def open_model(cfg: TrainConfig) -> Any:
+    """The base model with what is trained: LoRA adapters in fp32 on frozen bf16 weights, or its own weights in fp32."""
+    register_attention()
+    frozen_in_bf16 = cfg.method == LORA and cfg.bf16
+    base = AutoModelForCausalLM.from_pretrained(
+        cfg.base_dir,
+        dtype=torch.bfloat16 if frozen_in_bf16 else torch.float32,
+        attn_implementation=ATTENTION,
+    )
+    base.config.use_cache = False
+    layers = base.config.num_hidden_layers
+    if not 0 <= cfg.layers_kept < layers:
+        raise TrainingRefused(f"first layer {cfg.layers_kept}: the model has layers 0 to {layers - 1}")
+    if cfg.method == FULL:
+        if cfg.layers_kept:
+            base.get_input_embeddings().requires_grad_(False)
+            for layer in base.model.layers[: cfg.layers_kept]:
+                layer.requires_grad_(False)
+        return base
+    lora = LoraConfig(
+        r=cfg.rank,
+        lora_alpha=cfg.alpha,
+        target_modules=list(LORA_MODULES),
+        layers_to_transform=list(range(cfg.layers_kept, layers)),
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(base, lora)
+
+
+def _arguments(cfg: TrainConfig, run: RunConfig, out: Path) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(out),
+        max_steps=cfg.steps or -1,
+        num_train_epochs=cfg.epochs,
+        per_device_train_batch_size=cfg.items_a_step,
+        learning_rate=RATES[cfg.method] if cfg.learning_rate is None else cfg.learning_rate,
+        lr_scheduler_type="cosine_with_min_lr",
+        lr_scheduler_kwargs={"min_lr_rate": cfg.floor},
+        warmup_steps=cfg.warmup_steps,
+        weight_decay=0.01,
+        max_grad_norm=1.0,
+        bf16=cfg.bf16,
+        use_cpu=cfg.device == "cpu",
+        seed=cfg.seed,
+        data_seed=cfg.seed,
+        logging_steps=cfg.report_steps,
+        include_num_input_tokens_seen="all",
+        save_strategy="steps",
+        save_steps=run.checkpoint_steps or NEVER,
+        save_total_limit=2,
+        remove_unused_columns=False,
+        dataloader_pin_memory=cfg.device != "cpu",
+        disable_tqdm=True,
+        report_to="none",
+    )
+
+
+def _keep_record(cfg: TrainConfig, examples: Path, out: Path) -> None:
+    """Write what this training is; refuse to go on from checkpoints of another one."""
+    if not examples.exists():
+        raise TrainingRefused(f"{examples} is missing: run the step `data` first")
+    raw = examples.read_bytes()
+    settings = asdict(cfg) | {"base_dir": Path(cfg.base_dir).name}
+    made = {"settings": settings, "data": _described(raw.decode("utf-8"), hashlib.sha256(raw).hexdigest())}
+    path = out / RECORD
+    if path.exists() and newest_checkpoint(out) and json.loads(path.read_text("utf-8")) != made:
+        raise TrainingRefused(
+            f"{out} holds checkpoints of a training with other settings or examples ({path} says which): "
+            "give the same ones to go on, or another --out to begin"
         )
-        self.model = get_peft_model(base, lora).to(self.cfg.device)
-        self.model.train()
-        self.optimizer = torch.optim.AdamW(self._trained(), self.cfg.learning_rate, weight_decay=0.01)
-        path = self.out / CHECKPOINT
-        if path.exists():
-            state = torch.load(path, map_location=self.cfg.device, weights_only=True)
-            set_peft_model_state_dict(self.model, state["adapter"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.progress = Progress(**state["progress"])
-            self.say(f"goes on after {self.progress.items} items, {self.progress.seconds / 60:.1f} minutes")
-
-    def _trained(self) -> list[Any]:
-        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-
-    def _learn(self, made: Mapping[str, Any]) -> tuple[float, int]:
-        """Add one example's gradient. Returns its summed loss and how many tokens were scored."""
-        packed = self._packed(made)
-        keep = packed.labels != NOT_SCORED
-        device = self.cfg.device
-        base = self.model.get_base_model()
-        with torch.autocast(torch.device(device).type, torch.bfloat16):
-            hidden = base.model(
-                input_ids=packed.ids.to(device),
-                position_ids=packed.positions.to(device),
-                lengths=packed.lengths,
-                use_cache=False,
-            ).last_hidden_state[0, keep.to(device)]
-            logits = base.lm_head(hidden).float()
-        loss = torch.nn.functional.cross_entropy(logits, packed.labels[keep].to(device), reduction="sum")
-        (loss / (20 * self.cfg.items_a_step)).backward()
-        self.progress.items += 1
-        self.progress.tokens += packed.ids.numel()
-        return float(loss.detach()), int(keep.sum())
-
-    def _packed(self, made: Mapping[str, Any]) -> Packed:
-        def tokens(text: str) -> list[int]:
-            return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-
-        branches = [(tokens(one["prompt"]), tokens(one["reply"])) for one in made["requests"]]
-        return pack(tokens(made["prefix"]), branches)
-
-    def _step(self, done: float) -> None:
-        self.progress.steps += 1
-        rise = min(1.0, self.progress.steps / self.cfg.warmup_steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.cfg.learning_rate * rise * max(self.cfg.floor, 1 - done)
-        torch.nn.utils.clip_grad_norm_(self._trained(), 1.0)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-
-    def _report(self, loss: float, budget_s: float) -> None:
-        now = self.progress
-        now.losses.append((now.items, round(loss, 4)))
-        left = max(0.0, budget_s - now.seconds) / 60
-        rate = now.tokens / max(1e-9, now.seconds)
-        self.say(
-            f"{now.items} items, {now.tokens} tokens, {rate:.0f} tokens/s, loss {loss:.3f}, {left:.0f} minutes left"
-        )
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
 
 
-def export(model: Any, base_name: str, folder: Path) -> None:
-    """Write a LoRA adapter as peft reads it, in bf16, naming its base without a path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = {
-        name: value.to(torch.bfloat16).contiguous().cpu()
-        for name, value in get_peft_model_state_dict(model).items()
+def _described(text: str, digest: str) -> dict[str, Any]:
+    """What a training file holds: how many examples of which set, task and labels."""
+    rows = [json.loads(line) for line in text.splitlines()]
+    if not rows:
+        raise TrainingRefused("the training file is empty: run the step `data` again")
+    return {
+        "sha256": digest,
+        "examples": len(rows),
+        "requests": sum(len(row["requests"]) for row in rows),
+        "tasks": dict(sorted(Counter(f"{row['family']}.{row['task']}" for row in rows).items())),
+        "sets": dict(sorted(Counter(row["set"] for row in rows).items())),
+        "labels": dict(sorted(Counter(label for row in rows for label in row["labels"]).items())),
     }
-    save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-    settings = model.peft_config["default"].to_dict()
-    settings |= {
-        "base_model_name_or_path": base_name,
-        "inference_mode": True,
-        "target_modules": sorted(LORA_MODULES),
-    }
-    plain = {name: value for name, value in sorted(settings.items()) if value is not None}
-    (folder / "adapter_config.json").write_text(json.dumps(plain, indent=2, default=str) + "\n", "utf-8")
