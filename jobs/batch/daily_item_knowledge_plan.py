@@ -14,6 +14,7 @@ from pipelines.tunnel.generation import generation_of
 from pipelines.tunnel.merge import items_table
 from pipelines.tunnel.plan import PlanInputs, plan_id_of
 from pipelines.tunnel.plan_folder import Plan, PlanFolder, day_folder, forget_error, point_to, write_plan
+from pipelines.tunnel.plan_turn import in_turn
 from pipelines.tunnel.run_summary import add_to_step
 
 
@@ -24,7 +25,7 @@ def plan(context: Context) -> None:
     forget_error(day)
     intake = take_in(list(config.incoming), staging(day), started_ms, day_start_ms(config.day), config.limit)
     try:
-        inputs = _inputs(context, intake.digest)
+        inputs = in_turn(day, _inputs(context, intake.digest))
     except BaseException:
         discard(intake)
         raise

@@ -19,7 +19,10 @@ _MODULUS = 1 << (8 * DIGEST_BYTES)
 
 @dataclass(frozen=True, slots=True)
 class PlanInputs:
-    """Everything that a plan's results depend on. Equal inputs are the same plan, so nothing is done twice."""
+    """Everything that a plan's results depend on. Equal inputs are the same plan, so nothing is done twice.
+
+    `turn`: how often these inputs came back after others had replaced their rows (`plan_turn`).
+    """
 
     day: str
     listings_digest: str
@@ -27,6 +30,7 @@ class PlanInputs:
     model: str
     recognition: Mapping[str, str | int]
     rows_per_shard: int = ROWS_PER_SHARD
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from pipelines.tunnel.offline import (
     require_same_model,
 )
 from pipelines.tunnel.plan import ListingsDigest, Shard, entry_of, plan_id_of
-from pipelines.tunnel.plan_folder import Plan, PlanFolder, read_json, write_items
+from pipelines.tunnel.plan_folder import Plan, PlanFolder, day_folder, read_json, write_items, write_plan
+from pipelines.tunnel.plan_turn import in_turn
 from schemas.listing import Listing
 from schemas.shard import ShardItem
 
@@ -104,6 +105,41 @@ def test_going_back_to_earlier_models_finds_their_results(tmp_path):
     asked, rows = recognised(plan_of(FIRST, tmp_path), tmp_path)
     assert asked == 0
     assert rows[0]["fingerprint"] == fingerprint_of(ITEM, first)
+
+
+def made(warehouse: Path, model: str, turn: int = 0) -> Plan:
+    """Plan the day's listing with these models, as the step `plan` does; its plan, complete."""
+    listings = ListingsDigest()
+    listings.add(ITEM)
+    day = day_folder(warehouse, "2026-11-01")
+    inputs = in_turn(
+        day, inputs_of(DailyConfig("2026-11-01", warehouse), listings.hex(), Answers(model), ASKED)
+    )
+    assert inputs.turn == turn
+    plan_id = plan_id_of(inputs)
+    generation = generation_of(warehouse / "generations.json", "v1", model, plan_id)
+    plan = Plan(plan_id, "2026-11-01", f"r-{plan_id}", "v1", model, generation, 0, 1, {})
+    if not PlanFolder(day / plan_id).manifest.exists():
+        write_plan(PlanFolder(day / plan_id), plan, [])
+    return plan
+
+
+def test_models_that_are_taken_back_lose_their_rows_to_the_earlier_ones(tmp_path):
+    first = made(tmp_path, FIRST)
+    assert made(tmp_path, FIRST) == first, "repeated: nothing is done twice"
+    second = made(tmp_path, SECOND)
+    back = made(tmp_path, FIRST, turn=1)
+    assert made(tmp_path, FIRST, turn=1) == back
+    assert first.generation < second.generation < back.generation
+    assert made(tmp_path, SECOND, turn=1).generation > back.generation
+    assert made(tmp_path, FIRST, turn=2).model == FIRST
+
+
+def test_other_listings_of_the_day_are_no_other_models(tmp_path):
+    first = made(tmp_path, FIRST)
+    day = day_folder(tmp_path, "2026-11-01")
+    write_plan(PlanFolder(day / "other"), replace(first, plan_id="other", generation=99), [])
+    assert made(tmp_path, FIRST) == first
 
 
 def test_a_plan_is_not_continued_by_other_models(tmp_path):
