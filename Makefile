@@ -71,7 +71,7 @@ bench-clone: setup  ## make demo in a fresh clone with empty caches, twice
 	@$(ENGINES) -m tests.benchmarks.fresh_clone
 
 requirements: setup  ## compile infra/requirements/*.in into hashed .txt files (UPGRADE=1 takes newer versions)
-	@for name in uv engines airflow inference; do \
+	@for name in uv engines airflow inference train-ascend; do \
 	  files=infra/requirements/$$name; override=; [ -f $$files.override.txt ] && override="--override $$files.override.txt"; \
 	  echo "$$files.txt"; $(UV) pip compile --quiet $(if $(UPGRADE),--upgrade) --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --no-header --python-version 3.11 $$override $$files.in -o $$files.txt || exit 1; \

@@ -32,7 +32,7 @@ def read_record(kind: type[R], table: object, where: str) -> R:
     try:
         return kind(**values)
     except ValueError as error:
-        raise error if isinstance(error, ProfileError) else ProfileError(f"{where}: {error}") from error
+        raise ProfileError(f"{where}: {error}") from error
 
 
 def _value(declared: Any, raw: object, where: str) -> Any:
