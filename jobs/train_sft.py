@@ -27,8 +27,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     steps = parser.add_subparsers(dest="step", required=True)
-    makers = {"data": _data, "teacher": _teacher, "train": _train, "curve": _curve}
-    for name, add in makers.items():
+    for name, add in {
+        "data": _data,
+        "teacher": _teacher,
+        "train": _train,
+        "curve": _curve,
+        "evaluate": _evaluate,
+    }.items():
         step = steps.add_parser(name)
         step.add_argument("--out", type=Path, default=Path("build/sft"), help="folder of this training")
         step.add_argument("--seed", type=int, default=0)
@@ -49,6 +54,13 @@ def _teacher(step: argparse.ArgumentParser) -> None:
 
     add_arguments(step)
     step.set_defaults(do=label)
+
+
+def _evaluate(step: argparse.ArgumentParser) -> None:
+    from jobs.train_sft_evaluate import add_arguments, evaluate
+
+    add_arguments(step)
+    step.set_defaults(do=evaluate)
 
 
 def _train(step: argparse.ArgumentParser) -> None:

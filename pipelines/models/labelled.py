@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pipelines.library.keys import CategoryView, CategoryViews
 from pipelines.ontology.snapshot import CategoryKey, Snapshot, Value, ValueSet
@@ -25,7 +25,7 @@ class LabelledSet:
     """Listings with gold, and an ontology that knows only what the training items state.
 
     `pseudo`: item -> key -> who labelled it, where that is not gold. `similar`: item -> what the encoder's search finds per
-    key of its category; nothing without an encoder.
+    key of its category; nothing without an encoder. `counted`: whether the ontology counts what the items of `train_ids` state.
     """
 
     name: str
@@ -37,6 +37,11 @@ class LabelledSet:
     several: frozenset[tuple[str, str]]
     pseudo: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     similar: Similar = nothing_similar
+    counted: bool = True
+
+    def held_out(self) -> LabelledSet:
+        """The held-out items in the place of the training items, for examples that a model is judged by."""
+        return replace(self, train_ids=self.held_out_ids, held_out_ids=(), counted=False)
 
 
 @dataclass(frozen=True, slots=True)

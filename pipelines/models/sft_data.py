@@ -85,7 +85,13 @@ def example(
         return None
     prefix = build_prefix if task == RECOGNISE_KEY_VALUE else item_prefix
     return Example(
-        labelled.name, item_id, task, item.labels(requests), prefix(item.shared, item.mine), requests
+        set_name=labelled.name,
+        item_id=item_id,
+        task=task,
+        labels=item.labels(requests),
+        prefix=prefix(item.shared, item.mine),
+        shown=item.shown,
+        requests=requests,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipelines.library.keys import KeyView
 from pipelines.models.sft_item import TrainingItem
 from pipelines.models.sft_surfaces import stated_words, surfaces
-from pipelines.models.tasks import Request, SftConfig
+from pipelines.models.tasks import Asked, Request, SftConfig
 from udfs.prompts_tasks import judge_keys, key_label, keys_question
 from udfs.replies import MOST_VALUES, write_reply
 from udfs.replies_tasks import find_words
@@ -111,7 +111,7 @@ def _key_request(right: list[KeyView], wrong: list[KeyView], rnd: random.Random)
     question = keys_question([(key.key.name, key.key.description) for key, _ in mixed])
     choice = tuple(number for number, (_, is_true) in enumerate(mixed) if is_true)
     ids = tuple(key.key.key_id for key, _ in mixed)
-    return Request(judge_keys(question), write_reply([question], [choice]), ids)
+    return Request(judge_keys(question), write_reply([question], [choice]), ids, (Asked(question, choice),))
 
 
 def _place(item: TrainingItem, words: str) -> int:

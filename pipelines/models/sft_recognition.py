@@ -56,7 +56,7 @@ def key_value_requests(item: TrainingItem, rnd: random.Random, cfg: SftConfig) -
 
 def asked_keys(item: TrainingItem, rnd: random.Random, cfg: SftConfig) -> list[Asked]:
     """Questions about an item's labelled keys, shuffled, `none_share` of them without an answer."""
-    own = own_values(item.view, item.gold)
+    own = own_values(item.view, item.gold if item.labelled.counted else {})
     found = offers(item.text, item.view, own, item.labelled.similar(item.item_id, item.view))
     stated: list[Pair] = []
     unstated: list[Pair] = []

@@ -82,7 +82,7 @@ class Request:
 class Example:
     """One item's training sequence: a prefix that is read once, and requests of one task that each go on from it.
 
-    `labels` says who labelled the keys asked: "gold", or "teacher:" and a model's name.
+    `labels` says who labelled the keys asked: "gold", or "teacher:" and a model's name. `shown`: the texts in the prefix.
     """
 
     set_name: str
@@ -90,6 +90,7 @@ class Example:
     task: str
     labels: tuple[str, ...]
     prefix: str
+    shown: tuple[str, str]
     requests: tuple[Request, ...]
 
 
