@@ -55,7 +55,7 @@ def add_arguments(step: argparse.ArgumentParser) -> None:
     )
 
 
-def draw(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Write training examples and say what they are."""
     from pipelines.models.sft_data import askable, training_examples
     from pipelines.models.tasks import SftConfig, mixture, written

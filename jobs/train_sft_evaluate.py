@@ -27,7 +27,7 @@ def add_arguments(step: argparse.ArgumentParser) -> None:
     step.add_argument("--task", action="append", default=[], metavar="TASK=1", help="only the named tasks")
 
 
-def evaluate(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Print the scores of each task and write them to OUT/tasks.json."""
     from jobs.labelled import read_labelled_set
     from pipelines.models.sft_data import askable

@@ -48,7 +48,7 @@ def add_arguments(step: argparse.ArgumentParser) -> None:
     step.add_argument("--encoder-url", help="default: the local stack's")
 
 
-def label(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Label every set; the teacher's agreement with gold is told first."""
     from pipelines.models.teacher_file import TeacherRefused
     from schemas.inference import InferenceError

@@ -11,19 +11,21 @@ from matplotlib.figure import Figure
 SMOOTHED_OVER = 8
 
 
-def draw_curve(points: Sequence[tuple[int, float]], path: Path) -> None:
+def draw_curve(
+    points: Sequence[tuple[int, float]], path: Path, title: str = "Supervised fine-tuning"
+) -> None:
     """Draw (items, loss a reply token) and its running mean into a PNG file."""
     matplotlib.use("Agg")
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     items, losses = [n for n, _ in points], [loss for _, loss in points]
-    axes.plot(items, losses, color="#9ab", linewidth=1, label="25 items")
+    axes.plot(items, losses, color="#9ab", linewidth=1, label="since the report before")
     axes.plot(items, _smoothed(losses), color="#c30", linewidth=2, label=f"mean of {SMOOTHED_OVER}")
     axes.set(
         xlabel="items trained on",
         ylabel="loss a reply token (nats)",
         ylim=(0, None),
-        title="Discriminator, SFT",
+        title=title,
     )
     axes.grid(alpha=0.3)
     axes.legend()

@@ -212,3 +212,11 @@ def test_mistakes_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert "no item has labels" in refused(monkeypatch, *data)
     dead = ("teacher", "--set", folder, "--teacher", "http://127.0.0.1:9/v1", "--out", tmp_path)
     assert "is the server up" in refused(monkeypatch, *dead)
+    assert "run the step `train` first" in refused(monkeypatch, "curve", "--out", tmp_path)
+
+
+def test_the_loss_becomes_a_picture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    rows = [{"items": 10 * n, "loss": 2.0 / (n + 1)} for n in range(12)]
+    (tmp_path / "loss.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    run(monkeypatch, "curve", "--out", tmp_path)
+    assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
