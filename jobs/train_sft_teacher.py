@@ -85,38 +85,27 @@ async def _label_set(
 ) -> None:
     from jobs.stage_progress import stage_progress
     from jobs.train_sft_data import pseudo_path
-    from pipelines.models.teacher import Agreement, ToLabel, label_item, provenance, row_of
+    from pipelines.models.teacher import provenance
     from pipelines.models.teacher_file import TeacherFile
-    from pipelines.models.teacher_items import each, to_check, to_label
-    from udfs.prompts import PROMPT_VERSION
-    from udfs.prompts_tasks import TASKS_VERSION
+    from pipelines.models.teacher_items import to_check, to_label
+    from pipelines.models.teacher_run import PROMPTS, compared, label_items
 
     source, known = await asyncio.to_thread(_opened, folder, args)
-    prompts = (PROMPT_VERSION, TASKS_VERSION)
-    file = TeacherFile(pseudo_path(args.out, source.name), provenance(cfg, prompts))
-    done = file.done()
-    agreed = Agreement()
-
-    async def compare(item: ToLabel) -> None:
-        agreed.add((await label_item(item, client, cfg)).labels, item.gold)
-
-    checked = to_check(known, source.listings, source.gold, source.held_out)
-    await each(itertools.islice(checked, 0 if done else args.check), compare, args.at_once)
-    if agreed.pairs:
-        print(f"{source.name}: {agreed}", flush=True)
-    wanted = to_label(known, source.listings, source.gold, source.held_out)
-    todo = [one for one in itertools.islice(wanted, args.items or None) if one.listing.item_id not in done]
-    written = 0
+    file = TeacherFile(pseudo_path(args.out, source.name), provenance(cfg, PROMPTS))
+    before = len(file.done())
+    if not before and args.check:
+        checked = to_check(known, source.listings, source.gold, source.held_out)
+        agreed = await compared(itertools.islice(checked, args.check), client, cfg, args.at_once)
+        if agreed.pairs:
+            print(f"{source.name}: {agreed}", flush=True)
+    found = to_label(known, source.listings, source.gold, source.held_out)
+    wanted = list(itertools.islice(found, args.items or None))
     with stage_progress() as report:
-
-        async def keep(item: ToLabel) -> None:
-            nonlocal written
-            file.append(row_of(await label_item(item, client, cfg), cfg, prompts))
-            written += 1
-            report(STAGE, written, len(todo))
-
-        await each(todo, keep, args.at_once)
-    print(f"{file.path}: {written} items labelled now, {len(done)} before", flush=True)
+        total = len(wanted)
+        now = await label_items(
+            wanted, file, client, cfg, args.at_once, lambda done: report(STAGE, before + done, total)
+        )
+    print(f"{file.path}: {now} items labelled now, {before} before", flush=True)
 
 
 def _opened(folder: Path, args: argparse.Namespace) -> tuple[Source, LabelledSet]:

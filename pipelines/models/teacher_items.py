@@ -1,17 +1,13 @@
-"""Which listings a reference model is asked about, and asking about several at a time."""
+"""Which listings a reference model is asked about."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 from pipelines.library.keys import SCENARIO_KEY
 from pipelines.models.labelled import Gold, LabelledSet
 from pipelines.models.teacher import ToLabel
 from schemas.listing import Listing
-
-T = TypeVar("T")
 
 
 def to_label(
@@ -26,22 +22,6 @@ def to_check(
 ) -> Iterator[ToLabel]:
     """Labelled listings that may be trained on, each with the keys that gold tells: what a teacher is compared with."""
     return _asked(labelled, listings, gold, held_out, of_gold=True)
-
-
-async def each(items: Iterable[T], work: Callable[[T], Awaitable[None]], at_once: int) -> None:
-    """Do the work for every item, several at a time; the first failure ends all of it."""
-    left = iter(items)
-
-    async def worker() -> None:
-        for item in left:
-            await work(item)
-
-    tasks = [asyncio.ensure_future(worker()) for _ in range(max(1, at_once))]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 def _asked(

@@ -26,7 +26,8 @@ from pipelines.models.teacher import (
     row_of,
 )
 from pipelines.models.teacher_file import TeacherFile, TeacherRefused, read_pseudo
-from pipelines.models.teacher_items import each, to_check, to_label
+from pipelines.models.teacher_items import to_check, to_label
+from pipelines.models.teacher_run import PROMPTS, label_items
 from schemas.inference import RequestRefused, ServerUnavailable, Token
 from tests.unit.pipelines.models.shirts import COLORS, HELD_OUT, MATERIALS, shirts_with
 
@@ -197,21 +198,14 @@ def test_words_that_the_text_does_not_have_are_never_a_label(gaps: LabelledSet) 
 def test_a_cut_run_goes_on_and_asks_nothing_twice(gaps: LabelledSet, tmp_path: Path) -> None:
     items = unlabelled(gaps)
     path = tmp_path / "pseudo-shirts.jsonl"
-    file = TeacherFile(path, provenance(CFG, ("p",)))
+    file = TeacherFile(path, provenance(CFG, PROMPTS))
 
-    async def run(server: FakeVllm, dies_after: int | None) -> list[str]:
-        asked: list[str] = []
-        done = file.done()
+    async def run(server: FakeVllm, dies_after: int | None) -> int:
+        def report(done: int) -> None:
+            server.mode = ERROR_500 if done == dies_after else server.mode
+
         async with client_of(server) as client:
-
-            async def keep(item: ToLabel) -> None:
-                if dies_after is not None and len(asked) >= dies_after:
-                    server.mode = ERROR_500
-                asked.append(item.listing.item_id)
-                file.append(row_of(await label_item(item, client, CFG), CFG, ("p",)))
-
-            await each([item for item in items if item.listing.item_id not in done], keep, 1)
-        return asked
+            return await label_items(items, file, client, CFG, 1, report)
 
     with pytest.raises(ServerUnavailable):
         with_server(lambda server: run(server, 3), answer=reads)
@@ -219,11 +213,11 @@ def test_a_cut_run_goes_on_and_asks_nothing_twice(gaps: LabelledSet, tmp_path: P
         cut.write(b'{"item_id": "item-9", "lab')
     assert len(file.done()) == 3 and path.read_bytes().endswith(b"\n")
     again = with_server(lambda server: run(server, None), answer=reads)
-    assert len(again) == len(items) - 3
+    assert again == len(items) - 3
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     assert sorted(row["item_id"] for row in rows) == sorted(item.listing.item_id for item in items)
     assert rows[0]["teacher"] == {
-        "model": "discriminator", "prompts": ["p"], "votes": 2, "confidence": 0.7, "extract": True,
+        "model": "discriminator", "prompts": list(PROMPTS), "votes": 2, "confidence": 0.7, "extract": True,
         "logprobs": True, "seed": 0,
     }  # fmt: skip
     pseudo = read_pseudo(path)
