@@ -53,6 +53,13 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
         help="also: floor (longest value found), base (needs --base-url), previous, shipped, any version",
     )
     parser.add_argument("--base-url", metavar="URL", help="server of the base text model, for --compare base")
+    parser.add_argument(
+        "--checkout",
+        nargs="+",
+        type=Path,
+        metavar="DIR",
+        help="also: other checkouts of this project, by their own code and weights (a release of an earlier program)",
+    )
     add_precision(parser)
     parser.add_argument("--markdown", type=Path, metavar="OUT.md", help="write the table")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures for programs")
@@ -71,6 +78,12 @@ def _release_arguments(parser: argparse.ArgumentParser) -> None:
         "--discriminator-url",
         metavar="URL",
         help="where the candidate's discriminator is served, if elsewhere",
+    )
+    parser.add_argument(
+        "--current-checkout",
+        type=Path,
+        metavar="DIR",
+        help="a checkout that answers for the current version, where that needs an earlier program",
     )
     parser.add_argument(
         "--min-support",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jobs import recogniser as opening
+from jobs.model.elsewhere import CheckoutFailed, Elsewhere
 from jobs.stage_progress import stage_progress
 from pipelines.apps.contest import Outcome, pair_results
 from pipelines.apps.evaluation import score
@@ -44,6 +45,14 @@ def of_version(name: str, models: ModelSet, options: EvaluationOptions) -> Conte
 def floor() -> Contender:
     """The longest ontology value found."""
     return Contender("floor", lambda found, _folder: LongestValue(found.ontology))
+
+
+def of_checkout(name: str, checkout: Path, options: EvaluationOptions) -> Contender:
+    """Another checkout of this project, with the weights that lie in it."""
+    return Contender(
+        name,
+        lambda found, folder: Elsewhere(checkout.absolute(), folder, found.listings, options.discriminator),
+    )
 
 
 def of_base(models: ModelSet, options: EvaluationOptions, url: str) -> Contender:
@@ -84,7 +93,7 @@ def run(contenders: Sequence[Contender], sets: Sequence[tuple[str, EvaluationSet
             print(f"{name}: {contender.name}", file=sys.stderr, flush=True)
             try:
                 outcomes.append(_answer(contender, name, found, folder))
-            except (RankerDamaged, ModelMismatch) as error:
+            except (CheckoutFailed, RankerDamaged, ModelMismatch) as error:
                 print(f"{contender.name}: {error}", file=sys.stderr)
                 outcomes.append(Outcome(contender.name, "", name, None, fault=str(error)))
     return outcomes
@@ -102,7 +111,8 @@ def _answer(contender: Contender, name: str, found: EvaluationSet, folder: Path)
                 )
         finally:
             await recogniser.close()
-        seconds = max(1e-3, time.monotonic() - started_s)
+        taken_s = recogniser.seconds if isinstance(recogniser, Elsewhere) else time.monotonic() - started_s
+        seconds = max(1e-3, taken_s)
         return Outcome(
             contender.name,
             recogniser.model,

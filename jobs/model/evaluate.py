@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jobs.model.contest import Contender, floor, held_out, of_base, of_version, run
+from jobs.model.contest import Contender, floor, held_out, of_base, of_checkout, of_version, run
 from jobs.models import registry
 from pipelines.apps.contest import Outcome, markdown_table, models_table
 from pipelines.apps.evaluation_json import evaluation_json
@@ -80,6 +80,7 @@ def _contenders(args: argparse.Namespace, models: Registry, this: ModelSet) -> l
             found.append(
                 of_version(f"{name} ({other.version})" if name != other.version else name, other, options)
             )
+    found += [of_checkout(f"checkout {path.absolute().name}", path, options) for path in args.checkout or ()]
     return [*found, of_version(f"this ({this.version})", this, options)]
 
 

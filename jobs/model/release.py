@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.model.candidate import registered
-from jobs.model.contest import held_out, of_version, run
+from jobs.model.contest import held_out, of_checkout, of_version, run
 from jobs.models import registry
 from pipelines.apps.contest import Outcome, markdown_table
 from pipelines.apps.gate_report import gate_json, render_gate
@@ -71,7 +71,12 @@ def judge(
     own = EvaluationOptions(
         args.discriminator, encoder_url=args.encoder_url or "", discriminator_url=args.discriminator_url or ""
     )
-    contenders = [of_version("current", current, usual), of_version("candidate", candidate, own)]
+    before = (
+        of_checkout("current", args.current_checkout, usual)
+        if args.current_checkout
+        else of_version("current", current, usual)
+    )
+    contenders = [before, of_version("candidate", candidate, own)]
     outcomes = run(contenders, sets)
     faults = [f"{outcome.contender}: {outcome.fault}" for outcome in outcomes if outcome.fault]
     if faults:

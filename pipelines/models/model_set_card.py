@@ -48,6 +48,13 @@ def with_figures(card: str, figures: str) -> str:
     return f"{before}{BEGIN}\n{figures.strip()}\n{END}{after}"
 
 
+def figures_of(card: str) -> str:
+    """The figures of a card; "" where there are none."""
+    _, begin, rest = card.partition(BEGIN)
+    figures, end, _ = rest.partition(END)
+    return figures.strip() if begin and end and figures.strip() != NO_FIGURES else ""
+
+
 def all_cards(found: ModelSet) -> str:
     """The set's card and its parts' own, one after the other."""
     places = [found.folder, *(found.folder / role for role in found.parts)]

@@ -268,3 +268,98 @@ def test_a_slip_is_one_message(words, said, home, capsys, monkeypatch):
     (home / "empty").mkdir()
     assert main(["model", *words]) == 1
     assert said in capsys.readouterr().err
+
+
+FAKE_CHECKOUT = {
+    "jobs/recogniser.py": """
+from pipelines.library.answers import Answer, ItemAnswers
+
+class Old:
+    model = "old program"
+
+    async def recognise(self, listings):
+        found = [ItemAnswers(one.item_id, "mugs", 1.0, (Answer("colour", ("red",), ("",), 0.9, "ranker"),)) for one in listings]
+        return found, None
+
+    async def close(self):
+        pass
+
+def open_evaluation_recogniser(folder, options):
+    if options.discriminator == "all":
+        raise SystemExit("no server here")
+    return Old()
+""",
+    "pipelines/apps/recognise_set.py": """
+from collections import namedtuple
+
+EvaluationOptions = namedtuple("EvaluationOptions", "discriminator")
+
+async def recognise_set(recogniser, listings, report):
+    return await recogniser.recognise(listings)
+""",
+    "pipelines/library/answers.py": """
+from dataclasses import dataclass
+
+@dataclass
+class Answer:
+    key_id: str
+    values: tuple
+    value_ids: tuple
+    confidence: float
+    method: str
+
+@dataclass
+class ItemAnswers:
+    item_id: str
+    category_id: str
+    category_confidence: float
+    answers: tuple
+""",
+    "pipelines/tunnel/intake.py": """
+import json
+from schemas.shard import ShardItem
+
+def read_listings(paths, now_ms, default_event_ms):
+    return [ShardItem(json.loads(line)) for line in open(paths[0])]
+""",
+    "schemas/shard.py": """
+class ShardItem:
+    def __init__(self, row):
+        self.listing = self
+        self.item_id = row["item_id"]
+""",
+}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """An earlier program, with records of another form and an interface that both have."""
+    for name, text in FAKE_CHECKOUT.items():
+        (tmp_path / "old" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "old" / name).write_text(text, "utf-8")
+    return tmp_path / "old"
+
+
+def test_an_earlier_program_answers_by_its_own_code(home, checkout, capsys):
+    words = ["--sets", str(home / "data"), "--checkout", str(checkout)]
+    assert main(["model", "evaluate", *words, "--discriminator", "off"]) == 0
+    shown = capsys.readouterr().out
+    reds = sum(colour(int(row["item_id"])) == "red" for row in held_out_rows(home)) / 200
+    assert f"| checkout old | {reds:.3f} | {reds:.3f} |" in shown
+    assert "- checkout old: old program" in shown
+    assert main(["model", "evaluate", *words, "--discriminator", "all"]) == 0
+    assert "no server here" in capsys.readouterr().out
+
+
+def held_out_rows(home: Path) -> list[dict[str, str]]:
+    from jobs.model.contest import held_out
+
+    return [{"item_id": listing.item_id} for listing in held_out(home / "data").listings]
+
+
+def test_a_candidate_is_judged_against_an_earlier_program(home, checkout, capsys):
+    words = ["--current-checkout", str(checkout), "--discriminator", "off"]
+    assert release(home, "knows 75", *words) == 0, (
+        "an earlier program that says red of everything is easily beaten"
+    )
+    assert current(home) == "knows 75"

@@ -33,7 +33,8 @@ from pipelines.library.calibration import (
 )
 from pipelines.library.ranker import load_ranker
 from pipelines.library.recogniser import RecogniserConfig
-from pipelines.models.model_set import MANIFEST, Facts, ModelsDamaged, seal
+from pipelines.models.model_set import CARD, MANIFEST, Facts, ModelsDamaged, seal
+from pipelines.models.model_set_card import NO_FIGURES, figures_of, with_figures
 from pipelines.ontology.errors import ModelMismatch
 from udfs.prompts import PROMPT_VERSION
 
@@ -110,9 +111,18 @@ def test_a_changed_file_is_not_answered_with(models):
         open_models(config(models))
 
 
+def test_training_the_ranker_again_removes_its_old_calibration(models, capsys):
+    stated = json.loads((models / "ranker/ranker.json").read_text("utf-8")) | {"version": "newer"}
+    (models / "ranker/ranker.json").write_text(json.dumps(stated), "utf-8")
+    reseal(models)
+    assert not (models / "calibration").exists()
+    assert "fit one for ranker newer" in capsys.readouterr().err
+    assert open_models(config(models)).point.calibration is None
+
+
 def test_a_calibration_of_another_ranker_is_refused(models):
     (models / "calibration" / FILE).write_text(calibration("another"), "utf-8")
-    reseal(models)
+    seal(models, facts_of(models), NOW)
     with pytest.raises(CalibrationError, match="fitted for ranker another"):
         open_models(config(models))
 
@@ -160,6 +170,11 @@ def test_sealing_from_the_command_line(models, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["seal_models", str(models), "--note", "new weights"])
     assert seal_main() == 0
     assert "(calibration, discriminator, ranker)" in capsys.readouterr().out
+    card = (models / CARD).read_text("utf-8")
+    assert "new weights" in card and NO_FIGURES in card
+    (models / CARD).write_text(with_figures(card, "| F1 | .9 |"), "utf-8")
+    reseal(models)
+    assert figures_of((models / CARD).read_text("utf-8")) == "| F1 | .9 |"
     reseal(models / "ranker")
     assert not (models / "ranker" / MANIFEST).exists(), "only what was sealed before is sealed again"
     shutil.rmtree(models / "ranker")
