@@ -15,30 +15,13 @@ from infra.deploy.server import Place, server_words
 from infra.local.config import INFERENCE_PYTHON, ROOT
 
 pytestmark = pytest.mark.integration
-PARSE = """
-import dataclasses, json, sys
-from vllm.utils.argparse_utils import FlexibleArgumentParser
-from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
-parser = make_arg_parser(FlexibleArgumentParser())
-found = []
-for words in json.load(sys.stdin):
-    try:
-        args = parser.parse_args(words)
-        args.subparser = "serve"
-        validate_parsed_serve_args(args)
-    except SystemExit:
-        found.append(None)
-    else:
-        plain = lambda one: dataclasses.asdict(one) if dataclasses.is_dataclass(one) else str(one)
-        found.append(json.loads(json.dumps(vars(args), default=plain)))
-print("PARSED", json.dumps(found))
-"""
+PARSE = ROOT / "infra/deploy/parse_arguments.py"
 
 
 def parsed(commands: list[list[str]], folder: Path) -> list[dict[str, Any] | None]:
     """What vLLM's parser makes of each command line; None where it refuses it."""
     ran = subprocess.run(
-        [str(ROOT / INFERENCE_PYTHON), "-c", PARSE], input=json.dumps(commands), capture_output=True, text=True,
+        [str(ROOT / INFERENCE_PYTHON), "-P", str(PARSE)], input=json.dumps(commands), capture_output=True, text=True,
         cwd=folder, env={"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "HOME": str(folder)}, timeout=300, check=True,
     )  # fmt: skip
     (line,) = [line for line in ran.stdout.splitlines() if line.startswith("PARSED ")]
