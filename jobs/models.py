@@ -12,9 +12,11 @@ from typing import Any
 from infra.local.config import load_config
 from infra.local.vllm import model_name
 from infra.models.adapter_id import adapter_sha256
+from infra.onnx import OnnxNet, WordPieces
 from pipelines.library.calibration import OperatingPoint, load_calibration, operating_point
 from pipelines.library.ranker import FEATURE_VERSION, Ranker, load_ranker
 from pipelines.library.recogniser import RecogniserConfig
+from pipelines.library.scorer_form import NETWORK, TOKENIZER, ScorerDamaged, ScorerMeta, read_meta
 from pipelines.models.model_set import Facts, ModelSet, open_set, part_of
 from pipelines.models.registry import Registry
 from pipelines.ontology.errors import ModelMismatch
@@ -26,6 +28,15 @@ ANY = "any"
 
 
 @dataclass(frozen=True, slots=True)
+class ScorerParts:
+    """A scorer before it has met a release."""
+
+    meta: ScorerMeta
+    network: OnnxNet
+    tokenizer: WordPieces
+
+
+@dataclass(frozen=True, slots=True)
 class OpenedModels:
     """The parts of a model set that recognition itself opens.
 
@@ -33,6 +44,7 @@ class OpenedModels:
     """
 
     ranker: Ranker
+    scorer: ScorerParts | None
     point: OperatingPoint
     said: str
     serves: Mapping[str, str]
@@ -41,7 +53,7 @@ class OpenedModels:
 def open_models(config: RecogniserConfig) -> OpenedModels:
     """Open ranker and calibration, after comparing the version that they are of with its seal.
 
-    Errors: ModelsDamaged, RankerDamaged, CalibrationError.
+    Errors: ModelsDamaged, RankerDamaged, ScorerDamaged, OnnxDamaged, CalibrationError.
     """
     serves: dict[str, str] = {}
     if config.models_dir:
@@ -51,6 +63,10 @@ def open_models(config: RecogniserConfig) -> OpenedModels:
     stated = {"encoder": config.encoder_model, "discriminator": config.discriminator_model}
     ranker = load_ranker(config.ranker_dir)
     said = [_said("ranker", config.ranker_dir)]
+    scorer = None
+    if ranker.meta.scorer:
+        scorer = _scorer(config.scorer_dir, ranker.meta.scorer)
+        said.append(_said("scorer", config.scorer_dir))
     calibration = None
     if config.calibration_dir:
         calibration = load_calibration(config.calibration_dir, ranker.meta.version)
@@ -59,18 +75,35 @@ def open_models(config: RecogniserConfig) -> OpenedModels:
     if config.precision:
         said.append(f"precision {config.precision:g}")
     return OpenedModels(
-        ranker, point, " + ".join(said), serves | {role: name for role, name in stated.items() if name}
+        ranker,
+        scorer,
+        point,
+        " + ".join(said),
+        serves | {role: name for role, name in stated.items() if name},
     )
 
 
+def _scorer(folder: str, version: str) -> ScorerParts:
+    """The scorer that the ranker learned with. Errors: ScorerDamaged for none or another, OnnxDamaged."""
+    meta = read_meta(Path(folder)) if folder else None
+    if meta is None or meta.version != version:
+        raise ScorerDamaged(
+            f"the ranker learned with scorer {version}, {folder or 'the model set'} has {meta.version if meta else 'none'}: "
+            "restore the scorer, or train the ranker with this one (`jobs.train_ranker`)"
+        )
+    return ScorerParts(meta, OnnxNet(Path(folder) / NETWORK), WordPieces(Path(folder) / TOKENIZER))
+
+
 def role_dirs(env: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Settings of a recogniser: where the current models are. AIIC_RANKER_DIR, AIIC_CALIBRATION_DIR: others.
+    """Settings of a recogniser: where the current models are. AIIC_RANKER_DIR, AIIC_SCORER_DIR, AIIC_CALIBRATION_DIR: others.
 
     Another ranker is answered with uncalibrated unless its calibration is given too. Errors: RegistryError.
     """
     found = dirs_of(registry(env).current_folder())
     if ranker := env.get("AIIC_RANKER_DIR"):
         found |= {"ranker_dir": ranker, "calibration_dir": ""}
+    if scorer := env.get("AIIC_SCORER_DIR"):
+        found["scorer_dir"] = scorer
     if (calibration := env.get("AIIC_CALIBRATION_DIR")) is not None:
         found["calibration_dir"] = calibration
     return found | {
@@ -81,7 +114,7 @@ def role_dirs(env: Mapping[str, str] = os.environ) -> dict[str, Any]:
 
 def dirs_of(folder: Path) -> dict[str, Any]:
     """Settings of a recogniser: where the parts of the model set in a folder are; "" for a role that it does not have."""
-    own = {role: folder / role for role in ("ranker", "calibration")}
+    own = {role: folder / role for role in ("ranker", "calibration", "scorer")}
     return {"models_dir": str(folder)} | {
         f"{role}_dir": str(path) if path.is_dir() else "" for role, path in own.items()
     }

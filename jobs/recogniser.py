@@ -14,14 +14,16 @@ from infra.faiss import FaissSearch
 from infra.local.config import load_config
 from infra.vllm import CompletionClient, EncoderClient
 from jobs.images import image_settings, open_images
-from jobs.models import ANY, dirs_of, open_models, require_served, role_dirs
+from jobs.models import ANY, ScorerParts, dirs_of, open_models, require_served, role_dirs
 from pipelines.apps.recognise_set import EvaluationOptions
 from pipelines.library.recogniser import Recogniser, RecogniserConfig
 from pipelines.library.s2d import S2D
+from pipelines.library.scorer import Scorer
+from pipelines.ontology.errors import ModelMismatch
 from pipelines.ontology.identity import digest
 from pipelines.ontology.interchange import load_interchange
 from pipelines.ontology.make_release import make_release, release_folder
-from pipelines.ontology.release import open_release
+from pipelines.ontology.release import Release, open_release
 from pipelines.ontology.store import OntologyStore, Source
 
 T = TypeVar("T")
@@ -88,8 +90,21 @@ def open_recogniser(config: RecogniserConfig) -> Recogniser:
         text_model,
         close,
         point=models.point,
+        scorer=_scorer(models.scorer, release, encoder_id),
         images=images.reader,
     )
+
+
+def _scorer(parts: ScorerParts | None, release: Release, encoder_id: str) -> Scorer | None:
+    """The scorer over a release. Errors: ModelMismatch when it knows another encoder's vectors."""
+    if parts is None:
+        return None
+    if parts.meta.encoder != encoder_id:
+        raise ModelMismatch(
+            f"scorer {parts.meta.version} was trained with vectors of {parts.meta.encoder!r}, the server has {encoder_id!r}: "
+            f"start {parts.meta.encoder!r}, or train the scorer again (`jobs.train_scorer`)"
+        )
+    return Scorer(parts.meta, parts.network, parts.tokenizer, release)
 
 
 async def _model_ids(config: RecogniserConfig) -> tuple[str, str]:

@@ -14,7 +14,9 @@ from infra.vllm import EncoderClient
 from jobs.recogniser import default_config, released
 from pipelines.apps.evaluation_set import load_set, training_part
 from pipelines.apps.split_ontology import training_ontology, write_interchange
+from pipelines.library.keys import CategoryViews
 from pipelines.library.pairs import Floats, encoded_text
+from pipelines.library.scorer_input import key_text
 from pipelines.ontology.release import Release, open_release
 from schemas.listing import Listing
 from udfs.document import document
@@ -49,3 +51,15 @@ async def training_set(folder: Path, encoder_url: str | None = None) -> Training
     async with EncoderClient(url) as encoder:
         vectors = await encoder.embed([encoded_text(document(listing)) for listing in train])
     return TrainingSet(train, gold, release, vectors)
+
+
+async def key_vectors(release: Release, encoder_url: str | None = None) -> dict[str, Floats]:
+    """Vectors of the key texts of every category, by category id. Shapes: (keys, d) each."""
+    views = CategoryViews(release.snapshot)
+    found: dict[str, Floats] = {}
+    async with EncoderClient(encoder_url or default_config(Path()).encoder_url) as encoder:
+        for category_id in release.snapshot.categories:
+            category = views.of(category_id)
+            texts = [key_text(category, view) for view in category.keys]
+            found[category_id] = await encoder.embed(texts)
+    return found

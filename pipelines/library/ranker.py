@@ -39,6 +39,7 @@ class RankerMeta:
 
     Pairs whose best candidate lies strictly between `open_low` and `open_high` go to the discriminator; its
     probability joins the ranker's by `logit = mix[0] + mix[1] * logit(ranker) + mix[2] * logit(discriminator)`.
+    `scorer`: version of the scorer whose opinion it learned with, "" for none.
     """
 
     version: str
@@ -49,16 +50,21 @@ class RankerMeta:
     mix: tuple[float, float, float]
     discriminator: str
     trained_on: dict[str, int]
+    scorer: str = ""
 
 
 @dataclass(slots=True)
 class PairInput:
-    """One SKU x key pair to rank: its candidates, their tokens and numbers. `item` groups the pairs of one item."""
+    """One SKU x key pair to rank: its candidates, their tokens and numbers. `item` groups the pairs of one item.
+
+    `scores`: what the label-conditioned scorer says of each candidate (logits); None where there is no scorer.
+    """
 
     item: int
     candidates: Sequence[Candidate]
     tokens: Sequence[Sequence[str]]
     numbers: Sequence[Sequence[float]]
+    scores: Floats | None = None
 
 
 class Ranker:
@@ -80,7 +86,7 @@ class Ranker:
         if not flat:
             return [np.zeros(0, np.float32) for _ in pairs]
         linear = np.asarray(self._hasher.transform(flat) @ self._weights).ravel() + self._bias
-        rows = np.hstack([dense_rows(pairs), rivalry(pairs, linear)])
+        rows = boosted_rows(pairs, linear)
         found = np.asarray(self._boosted.predict(rows, num_threads=1), np.float32)
         ends = np.cumsum([len(pair.candidates) for pair in pairs])[:-1]
         return list(np.split(found, ends))
@@ -94,6 +100,17 @@ def hasher() -> FeatureHasher:
 def dense_rows(pairs: Sequence[PairInput]) -> Floats:
     """All candidates' numbers under one another. Shapes: float32 (candidates, numbers)."""
     return np.asarray([row for pair in pairs for row in pair.numbers], np.float32)
+
+
+def boosted_rows(pairs: Sequence[PairInput], linear: npt.NDArray[Any]) -> Floats:
+    """What the boosted stage sees: numbers, and what the linear stage and the scorer say of a candidate and its rivals.
+
+    Shapes: `linear` holds one logit a candidate; float32 (candidates, columns).
+    """
+    scored = [pair.scores for pair in pairs if pair.scores is not None]
+    if len(scored) < len(pairs):
+        return np.hstack([dense_rows(pairs), rivalry(pairs, linear)])
+    return np.hstack([dense_rows(pairs), rivalry(pairs, linear), rivalry(pairs, np.concatenate(scored))])
 
 
 def rivalry(pairs: Sequence[PairInput], linear: npt.NDArray[Any]) -> Floats:

@@ -15,7 +15,8 @@ from schemas.listing import Listing
 class RecogniserConfig:
     """Where a process finds what recognition needs, and how it answers. Must be picklable and JSON-able.
 
-    `calibration_dir`: "" for probabilities as the models give them. `precision`: the one wanted, 0 for the best F1.
+    `calibration_dir`: "" for probabilities as the models give them. `scorer_dir`: "" where the ranker learned without a
+    scorer. `precision`: the one wanted, 0 for the best F1.
     `models_dir`: the sealed model set that is checked before its parts are opened, "" for none. `encoder_model`,
     `discriminator_model`: the id that the servers must give, "any" for anything, "" for what the model set says.
     """
@@ -30,6 +31,7 @@ class RecogniserConfig:
     concurrency: int = 8
     request_timeout_s: float = 120.0
     calibration_dir: str = ""
+    scorer_dir: str = ""
     precision: float = 0.0
     models_dir: str = ""
     encoder_model: str = ""

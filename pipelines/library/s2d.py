@@ -19,6 +19,7 @@ from pipelines.library.pairs import Floats, ItemPairs, encoded_text, item_pairs,
 from pipelines.library.ranker import Ranker
 from pipelines.library.recogniser import RecogniserConfig
 from pipelines.library.resolve import resolve
+from pipelines.library.scorer import KeyVectors, Scorer
 from pipelines.ontology.release import Release
 from schemas.image import ItemImages
 from schemas.listing import Listing
@@ -32,7 +33,8 @@ class S2D:
     """A `Recogniser` over one release, one ranker, one encoder and one discriminator.
 
     `embed` and `discriminator` are the two model servers; `close_all` ends their connections. `point`: from where on a
-    value is stated; by default where the ranker says, uncalibrated. `images`: who reads images, None for nobody. The first call checks that the encoder is the one
+    value is stated; by default where the ranker says, uncalibrated. `images`: who reads images, None for nobody. `scorer`:
+    the label-conditioned scorer, where the ranker learned with one. The first call checks that the encoder is the one
     that the release was made with.
     """
 
@@ -46,11 +48,14 @@ class S2D:
     close_all: Callable[[], Awaitable[None]]
     point: OperatingPoint | None = None
     images: ImageReader | None = None
+    scorer: Scorer | None = None
     views: CategoryViews = field(init=False)
+    _keys: KeyVectors = field(init=False)
     _checked: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.views = CategoryViews(self.release.snapshot)
+        self._keys = KeyVectors(self.embed)
 
     @property
     def ontology_version(self) -> str:
@@ -76,8 +81,12 @@ class S2D:
         usage.tokens["encoded_texts"] += len(listings)
         usage.seconds["encode"] += time.perf_counter() - started_s
         started_s = time.perf_counter()
-        items, guesses, ranked = await asyncio.to_thread(self._rank, listings, documents, vectors)
-        usage.seconds["search_and_rank"] += time.perf_counter() - started_s
+        items, guesses = await asyncio.to_thread(self._search, listings, documents, vectors)
+        usage.seconds["search"] += time.perf_counter() - started_s
+        started_s = time.perf_counter()
+        keys = await self._keys.of(item.category for item in items) if self.scorer else {}
+        ranked = await asyncio.to_thread(self._rank, items, keys)
+        usage.seconds["rank"] += time.perf_counter() - started_s
         eyes = self.images.eyes(images) if self.images else BLIND
         answers, opened = self._settle(items, ranked, usage, eyes)
         started_s = time.perf_counter()
@@ -110,10 +119,10 @@ class S2D:
             self.release.check_encoder(self.encoder_id, probe[0])
             self._checked = True
 
-    def _rank(
+    def _search(
         self, listings: Sequence[Listing], documents: Sequence[Document], vectors: Floats
-    ) -> tuple[list[ItemPairs], list[CategoryGuess], list[list[Floats]]]:
-        """Candidates, features and probabilities of all pairs. CPU only, so it runs beside the event loop."""
+    ) -> tuple[list[ItemPairs], list[CategoryGuess]]:
+        """Candidates and features of all pairs. CPU only, so it runs beside the event loop, as `_rank` does."""
         items: list[ItemPairs] = []
         guesses: list[CategoryGuess] = []
         for number, (listing, found, vector) in enumerate(zip(listings, documents, vectors, strict=True)):
@@ -122,12 +131,21 @@ class S2D:
             similar = similar_values(self.release, category, vector, self.config.top_k)
             items.append(item_pairs(number, listing, found, category, similar, top_k=self.config.top_k))
             guesses.append(guess)
+        return items, guesses
+
+    def _rank(self, items: Sequence[ItemPairs], keys: Mapping[str, Floats]) -> list[list[Floats]]:
+        """Probabilities of all candidates, by item and pair."""
+        if self.scorer:
+            for item in items:
+                scores = self.scorer.logits(item, keys[item.category.category_id])
+                for pair, found in zip(item.pairs, scores, strict=True):
+                    pair.scores = found
         flat = self.ranker.probabilities([pair for item in items for pair in item.pairs])
         ranked: list[list[Floats]] = []
         for item in items:
             ranked.append(flat[: len(item.pairs)])
             flat = flat[len(item.pairs) :]
-        return items, guesses, ranked
+        return ranked
 
     def _category(self, listing: Listing, found: Document, vector: Floats) -> CategoryGuess:
         """The listing's own category where the ontology has it, else the predicted one."""

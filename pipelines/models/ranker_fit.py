@@ -12,7 +12,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
-from pipelines.library.ranker import Floats, dense_rows, rivalry
+from pipelines.library.ranker import Floats, boosted_rows
 from pipelines.models.ranker_data import RankerRows
 
 FOLDS = 4
@@ -58,7 +58,7 @@ def fit_ranker(rows: RankerRows, threads: int = 1, say: Callable[[str], None] = 
         linear[held] = _linear(rows.tokens[~held], labels[~held]).decision_function(rows.tokens[held])
         say(f"linear stage, fold {fold + 1} of {FOLDS}")
     model = _linear(rows.tokens, labels)
-    numbers = np.hstack([dense_rows(rows.pairs), rivalry(rows.pairs, linear)])
+    numbers = boosted_rows(rows.pairs, linear)
     found = np.zeros(len(labels), np.float32)
     for fold in range(FOLDS):
         held = folds == fold

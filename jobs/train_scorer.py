@@ -1,0 +1,92 @@
+"""Train the label-conditioned scorer: `data` writes arrays, `train` learns from them, `export` writes what is released.
+
+  .local/engines/bin/python -m jobs.train_scorer data SET... --out build/scorer       (the encoder being up)
+  .local/inference/bin/python -m jobs.train_scorer train --out build/scorer --leave-out 0 1
+  .local/inference/bin/python -m jobs.train_scorer train --out build/scorer --leave-out 2 3
+  .local/inference/bin/python -m jobs.train_scorer train --out build/scorer
+  .local/inference/bin/python -m jobs.train_scorer export --out build/scorer --release models/scorer
+
+`train` goes on from its checkpoint. Devices: cpu, cuda, npu (needs torch-npu). `--leave-out` writes the scores of the
+folds left out: the ranker learns from scores of items that the scorer did not learn from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+ROWS = "rows.npz"
+BASE = Path(".local/models/all-minilm-l6-v2")
+
+
+def main() -> None:
+    """Do the named step."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    steps = parser.add_subparsers(dest="step", required=True)
+    made = steps.add_parser("data", help="write training arrays (engines environment)")
+    made.add_argument(
+        "sets", nargs="+", type=Path, help="folders with ontology/, listings.jsonl and gold.jsonl"
+    )
+    train = steps.add_parser("train", help="train (inference environment)")
+    train.add_argument(
+        "--leave-out", type=int, nargs="*", default=[], help="folds (0 to 3) to leave out, and score"
+    )
+    train.add_argument("--epochs", type=float, default=6)
+    train.add_argument("--device", default="cpu", help="cpu, cuda or npu")
+    train.add_argument("--threads", type=int, default=2)
+    train.add_argument("--seed", type=int, default=0)
+    export = steps.add_parser("export", help="write the release (inference environment)")
+    export.add_argument("--release", type=Path, required=True)
+    for step in (made, train, export):
+        step.add_argument("--out", type=Path, default=Path("build/scorer"))
+        step.add_argument("--base", type=Path, default=BASE)
+    args = parser.parse_args()
+    {"data": data, "train": learn, "export": write_release}[args.step](args)
+
+
+def data(args: argparse.Namespace) -> None:
+    """Write the training arrays of the sets' training parts."""
+    from infra.onnx import WordPieces
+    from jobs.training_sets import key_vectors, training_set
+    from pipelines.models.scorer_data import RowsBuilder, add_set
+    from pipelines.models.scorer_rows import save_rows
+
+    builder, tokenizer = RowsBuilder(), WordPieces(args.base / "tokenizer.json")
+    for folder in args.sets:
+        found = asyncio.run(training_set(folder))
+        vectors = asyncio.run(key_vectors(found.release))
+        print(f"{folder.name}: {len(found.listings)} items", flush=True)
+        add_set(
+            builder, found.release, found.listings, found.gold, found.vectors,
+            lambda category, known=vectors: known[category.category_id], tokenizer, leave_one_out=True,
+        )  # fmt: skip
+    rows = builder.rows()
+    save_rows(rows, args.out / ROWS)
+    print(
+        f"{args.out / ROWS}: {len(rows.names)} items, {len(rows.ids)} tokens, {len(rows.labels)} candidates"
+    )
+
+
+def learn(args: argparse.Namespace) -> None:
+    """Train on the arrays; with a fold left out, score it."""
+    from pipelines.models.scorer_rows import load_rows
+    from pipelines.models.scorer_train import ScorerTraining, train_scorer
+
+    left_out = frozenset(args.leave_out)
+    out = args.out / ("-".join(["without", *map(str, sorted(left_out))]) if left_out else "whole")
+    cfg = ScorerTraining(str(args.base), args.epochs, args.device, args.threads, args.seed)
+    train_scorer(load_rows(args.out / ROWS), cfg, out, left_out)
+
+
+def write_release(args: argparse.Namespace) -> None:
+    """Write the released weights."""
+    from pipelines.models.scorer_release import release_weights
+
+    print(release_weights(args.out / "whole", args.release))
+
+
+if __name__ == "__main__":
+    main()

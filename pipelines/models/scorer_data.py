@@ -1,0 +1,113 @@
+"""Training data of the scorer from labelled listings, each seen as if the ontology had never seen it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.library.keys import CategoryView, CategoryViews, KeyView
+from pipelines.library.pairs import Floats, item_pairs, similar_values
+from pipelines.library.ranker import PairInput
+from pipelines.library.scorer_input import MAX_KEYS, ScorerInput, Tokenizer, key_rows, scorer_inputs
+from pipelines.models.ranker_data import Gold, own_values
+from pipelines.models.scorer_rows import ScorerRows
+from pipelines.ontology.release import Release
+from schemas.listing import Listing
+from udfs.document import document
+from udfs.split import split_group
+from udfs.text import fold
+
+FOLDS = 4
+
+
+class RowsBuilder:
+    """Collects items; equal value vectors are kept once."""
+
+    def __init__(self) -> None:
+        self._items: list[tuple[str, int, ScorerInput, npt.NDArray[np.bool_]]] = []
+        self._values: dict[bytes, int] = {}
+        self._rows: list[npt.NDArray[np.int32]] = []
+
+    def add(self, name: str, family: str, made: ScorerInput, labels: npt.NDArray[np.bool_]) -> None:
+        """Add one item with a label for each candidate."""
+        halves = made.values.astype(np.float16)
+        rows = [self._values.setdefault(v.tobytes(), len(self._values)) if v.any() else -1 for v in halves]
+        self._rows.append(np.asarray(rows, np.int32))
+        # Their vectors are kept in the table alone: written out a candidate they would not fit memory.
+        made = replace(made, values=np.zeros((0, 0), np.float32))
+        self._items.append((name, zlib.crc32(family.encode()) % FOLDS, made, labels))
+
+    def rows(self) -> ScorerRows:
+        """All items as arrays. Errors: ValueError when there is none."""
+        names, folds, made, labels = zip(*self._items, strict=True)
+        return ScorerRows(
+            np.asarray(names),
+            np.asarray(folds),
+            np.concatenate([one.ids for one in made]).astype(np.int32),
+            np.cumsum([len(one.ids) for one in made]),
+            np.vstack([one.key_at for one in made]).astype(np.int16),
+            np.vstack([one.keys for one in made]).astype(np.float16),
+            np.cumsum([len(one.keys) for one in made]),
+            np.concatenate([one.owner for one in made]).astype(np.int32),
+            np.concatenate([one.spans for one in made]).astype(np.int16),
+            np.asarray([np.frombuffer(key, np.float16) for key in self._values]),
+            np.concatenate(self._rows),
+            np.vstack([one.numbers for one in made]).astype(np.float32),
+            np.concatenate(labels),
+            np.cumsum([len(one.owner) for one in made]),
+        )
+
+
+def add_set(
+    builder: RowsBuilder,
+    release: Release,
+    listings: Sequence[Listing],
+    gold: Gold,
+    vectors: Floats,
+    key_vectors: Callable[[CategoryView], Floats],
+    tokenizer: Tokenizer,
+    leave_one_out: bool,
+    report: Callable[[int], None] = lambda _done: None,
+) -> None:
+    """Add the labelled pairs of a set, each item seen as if the ontology had never seen it (as `ranker_rows`).
+
+    Shapes: N listings, vectors (N, d).
+    """
+    views = CategoryViews(release.snapshot)
+    values: dict[str, Floats] = {}
+    for number, (listing, vector) in enumerate(zip(listings, vectors, strict=True)):
+        labels = gold.get(listing.item_id, {})
+        category = views.of(str(listing.category_id))
+        own = own_values(category, labels) if leave_one_out else None
+        similar = similar_values(release, category, vector, 10)
+        made = item_pairs(number, listing, document(listing), category, similar, own)
+        offered = [
+            values.setdefault(v.value_set_id, release.value_vectors(v.value_set_id)) for v in category.keys
+        ]
+        groups = scorer_inputs(made, tokenizer, key_rows(category, key_vectors(category)), offered)
+        for n, group in enumerate(groups):
+            part = slice(n * MAX_KEYS, (n + 1) * MAX_KEYS)
+            cut, true = _labelled(group, made.pairs[part], category.keys[part], labels)
+            if len(true):
+                builder.add(listing.item_id, split_group(listing), cut, true)
+        report(number + 1)
+
+
+def _labelled(
+    group: ScorerInput,
+    pairs: Sequence[PairInput],
+    keys: Sequence[KeyView],
+    labels: Mapping[str, Sequence[str]],
+) -> tuple[ScorerInput, npt.NDArray[np.bool_]]:
+    """The candidates of labelled keys, and which of them are true."""
+    gold = [{fold(value) for value in labels.get(view.key.key_id, ())} for view in keys]
+    texts = [candidate.folded for pair in pairs for candidate in pair.candidates]
+    true = np.asarray([text in gold[k] for text, k in zip(texts, group.owner, strict=True)], np.bool_)
+    known = np.asarray([view.key.key_id in labels for view in keys], np.bool_)
+    kept = known[group.owner]
+    cut = {name: getattr(group, name)[kept] for name in ("owner", "spans", "values", "numbers")}
+    return replace(group, **cut), true[kept]

@@ -1,0 +1,46 @@
+"""The scorer's training data as arrays: made where the engines are, read where torch is, by numpy alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerRows:
+    """Labelled items under one another. Row i of an item array ends at `*_end[i]`; the candidates are of labelled keys.
+
+    `names` item ids (an item of many keys has several rows), `folds` by product family, `pair` the key's place among its category's, one a candidate.
+    """
+
+    names: npt.NDArray[np.str_]
+    folds: npt.NDArray[np.int64]
+    ids: npt.NDArray[np.int32]
+    ids_end: npt.NDArray[np.int64]
+    key_at: npt.NDArray[np.int16]
+    keys: npt.NDArray[np.float16]
+    keys_end: npt.NDArray[np.int64]
+    owner: npt.NDArray[np.int32]
+    spans: npt.NDArray[np.int16]
+    values: npt.NDArray[np.float16]
+    value_row: npt.NDArray[np.int32]
+    numbers: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.bool_]
+    candidates_end: npt.NDArray[np.int64]
+
+
+def save_rows(rows: ScorerRows, path: Path) -> None:
+    """Write the arrays into one file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial.npz")
+    np.savez(partial, **{one.name: getattr(rows, one.name) for one in fields(rows)})
+    partial.rename(path)
+
+
+def load_rows(path: Path) -> ScorerRows:
+    """Read the arrays. Errors: OSError, KeyError, ValueError for a file that is not one."""
+    with np.load(path) as stored:
+        return ScorerRows(**{one.name: stored[one.name] for one in fields(ScorerRows)})
