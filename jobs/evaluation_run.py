@@ -14,6 +14,7 @@ from pathlib import Path
 from infra.local.config import ConfigError
 from jobs import recogniser as opening
 from jobs.evaluation_print import about_lines, print_evaluation
+from jobs.models import MODEL_ERRORS
 from jobs.stage_progress import stage_progress
 from pipelines.apps.evaluation import score
 from pipelines.apps.evaluation_json import evaluation_json
@@ -23,10 +24,6 @@ from pipelines.apps.gold import BadGold
 from pipelines.apps.recognise_set import EvaluationOptions, recognise_set
 from pipelines.apps.split_ontology import cached_interchange
 from pipelines.library.answers import ItemAnswers, Usage
-from pipelines.library.calibration import CalibrationError
-from pipelines.library.ranker import RankerDamaged
-from pipelines.models.model_set import ModelsDamaged
-from pipelines.models.registry import RegistryError
 from pipelines.ontology.errors import OntologyError
 from pipelines.tunnel.intake_read import IntakeError
 from schemas.inference import InferenceError
@@ -35,14 +32,11 @@ EXPECTED_ERRORS = (
     BadGold,
     ConfigError,
     InferenceError,
-    CalibrationError,
     IntakeError,
-    ModelsDamaged,
     NothingToScore,
     OntologyError,
     OSError,
-    RankerDamaged,
-    RegistryError,
+    *MODEL_ERRORS,
 )
 
 

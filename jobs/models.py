@@ -12,19 +12,21 @@ from typing import Any
 from infra.local.config import load_config
 from infra.local.vllm import model_name
 from infra.models.adapter_id import adapter_sha256
-from infra.onnx import OnnxNet, WordPieces
-from pipelines.library.calibration import OperatingPoint, load_calibration, operating_point
-from pipelines.library.ranker import FEATURE_VERSION, Ranker, load_ranker
+from infra.onnx import OnnxDamaged, OnnxNet, WordPieces
+from pipelines.library.calibration import CalibrationError, OperatingPoint, load_calibration, operating_point
+from pipelines.library.ranker import FEATURE_VERSION, Ranker, RankerDamaged, load_ranker
 from pipelines.library.recogniser import RecogniserConfig
 from pipelines.library.scorer_form import NETWORK, TOKENIZER, ScorerDamaged, ScorerMeta, read_meta
-from pipelines.models.model_set import Facts, ModelSet, open_set, part_of
-from pipelines.models.registry import Registry
+from pipelines.models.model_set import Facts, ModelsDamaged, ModelSet, open_set, part_of
+from pipelines.models.registry import Registry, RegistryError
 from pipelines.ontology.errors import ModelMismatch
 from udfs.prompts import PROMPT_VERSION
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ROOT / "models"
 ANY = "any"
+MODEL_ERRORS = (CalibrationError, ModelsDamaged, OnnxDamaged, RankerDamaged, RegistryError, ScorerDamaged)
+"""What is wrong with models themselves; each message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,13 +46,9 @@ def expected_errors() -> tuple[type[Exception], ...]:
 
 def broken_systems() -> tuple[type[Exception], ...]:
     """What recognition raises when something that it needs is not as it must be; trying again at once is no use."""
-    from pipelines.library.calibration import CalibrationError
-    from pipelines.library.ranker import RankerDamaged
-    from pipelines.models.model_set import ModelsDamaged
-    from pipelines.models.registry import RegistryError
+    from jobs.models import MODEL_ERRORS
     from pipelines.ontology.errors import OntologyError
     from pipelines.tunnel.offline import WrongModel
     from schemas.inference import InferenceError
 
-    models = (CalibrationError, ModelsDamaged, RankerDamaged, RegistryError, WrongModel)
-    return (InferenceError, OntologyError, OSError, *models)
+    return (InferenceError, OntologyError, OSError, WrongModel, *MODEL_ERRORS)

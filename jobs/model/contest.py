@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jobs import recogniser as opening
 from jobs.model.elsewhere import CheckoutFailed, Elsewhere
+from jobs.models import MODEL_ERRORS
 from jobs.stage_progress import stage_progress
 from pipelines.apps.contest import Outcome, pair_results
 from pipelines.apps.evaluation import score
@@ -19,7 +20,6 @@ from pipelines.apps.evaluation_set import HELD_OUT_FIFTH, EvaluationSet, load_se
 from pipelines.apps.floor import LongestValue
 from pipelines.apps.recognise_set import EvaluationOptions, recognise_set
 from pipelines.apps.split_ontology import cached_interchange
-from pipelines.library.ranker import RankerDamaged
 from pipelines.library.recogniser import Recogniser
 from pipelines.models.model_set import ModelSet
 from pipelines.ontology.errors import ModelMismatch
@@ -93,7 +93,7 @@ def run(contenders: Sequence[Contender], sets: Sequence[tuple[str, EvaluationSet
             print(f"{name}: {contender.name}", file=sys.stderr, flush=True)
             try:
                 outcomes.append(_answer(contender, name, found, folder))
-            except (CheckoutFailed, RankerDamaged, ModelMismatch) as error:
+            except (CheckoutFailed, ModelMismatch, *MODEL_ERRORS) as error:
                 print(f"{contender.name}: {error}", file=sys.stderr)
                 outcomes.append(Outcome(contender.name, "", name, None, fault=str(error)))
     return outcomes
