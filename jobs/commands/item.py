@@ -126,9 +126,9 @@ def _made(row: KnowledgeRow) -> str:
 
 
 def _words(row: KnowledgeRow) -> str:
-    """The first words that support each value, and the field that they stand in."""
+    """The first words that support each value, and the field that they stand in; what an image shows has no words."""
     first = {found.value: found for found in reversed(row.evidence)}
-    return "; ".join(f"{found.words} ({found.source_field})" for found in reversed(first.values()))
+    return "; ".join(f"{found.words or 'seen'} ({found.source_field})" for found in reversed(first.values()))
 
 
 def _field(field: FieldText) -> Text:

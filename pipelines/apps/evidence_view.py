@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from pipelines.apps.page import Html, fill, join
+from schemas.image import IMAGES
 from schemas.knowledge import Evidence
 from schemas.listing import Listing
 
@@ -22,7 +23,10 @@ def field_text(listing: Listing, source_field: str) -> str | None:
 
 
 def marked_fields(listing: Listing, evidence: Sequence[Evidence]) -> Html:
-    """The fields that evidence is in, cut to what is around it; the title where there is none."""
+    """The fields that evidence is in, cut to what is around it; the title where there is none.
+
+    The text of an image is not part of the listing: of it, only the supporting words are shown.
+    """
     fields = dict.fromkeys(part.source_field for part in evidence)
     shown = [_marked_field(listing, name, [p for p in evidence if p.source_field == name]) for name in fields]
     return join([part for part in shown if part] or [_field("title", marked(listing.title, []))])
@@ -60,6 +64,11 @@ def places_of(listing: Listing, values: Iterable[str]) -> tuple[Evidence, ...]:
 
 def _marked_field(listing: Listing, name: str, evidence: Sequence[Evidence]) -> Html:
     text = field_text(listing, name)
+    if text is None and name.startswith(IMAGES.removesuffix(".")):
+        words = [
+            fill("<mark>{words}</mark>", words=part.words or f"{part.value} (seen)") for part in evidence
+        ]
+        return _field(name, join(words, " … "))
     if text is None:
         return Html("")
     return _field(name, marked(text, [(part.start, part.end) for part in evidence]))
