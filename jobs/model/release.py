@@ -92,12 +92,19 @@ def _print(verdict: Verdict) -> None:
     console = Console(highlight=False)
     console.print(f"rules: {verdict.rules.in_words()}")
     table = Table(
-        "figure", "current", "candidate", "difference (interval)", "holds", box=None, pad_edge=False
+        "figure", "current", "candidate", "difference (interval)", "noise", "holds", box=None, pad_edge=False
     )
     for change in verdict.changes:
         difference = f"{change.after - change.before:+.4f} ({change.low:+.4f} to {change.high:+.4f})"
         holds = {True: "yes", False: "no", None: "not judged"}[change.holds]
-        table.add_row(change.name, f"{change.before:.4f}", f"{change.after:.4f}", difference, holds)
+        table.add_row(
+            change.name,
+            f"{change.before:.4f}",
+            f"{change.after:.4f}",
+            difference,
+            f"{change.noise:.4f}",
+            holds,
+        )
     console.print(table)
     console.print(f"keys judged: {len(verdict.keys)}, of them lost: {len(verdict.lost)}")
     for key in verdict.lost[:SHOWN_KEYS]:

@@ -41,18 +41,19 @@ def render_gate(verdict: Verdict, about: Mapping[str, str]) -> str:
         section(
             "Overall",
             table(
-                ["figure", "current", "candidate", "difference, interval", "holds"],
+                ["figure", "current", "candidate", "difference, interval", "noise of current", "holds"],
                 [
                     (
                         change.name,
                         f"{change.before:.4f}",
                         f"{change.after:.4f}",
                         f"{change.after - change.before:+.4f} ({change.low:+.4f} to {change.high:+.4f})",
+                        f"{change.noise:.4f}",
                         {True: "yes", False: "no", None: "not judged"}[change.holds],
                     )
                     for change in verdict.changes
                 ],
-                numbers=(1, 2, 3),
+                numbers=(1, 2, 3, 4),
             ),
         ),
         section("Keys with enough support, the greatest loss first", _keys(verdict.keys[:SHOWN_KEYS])),

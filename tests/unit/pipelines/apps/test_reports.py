@@ -11,9 +11,11 @@ from pipelines.apps import pictures
 from pipelines.apps.evaluation import score
 from pipelines.apps.evaluation_report import render_evaluation
 from pipelines.apps.evidence_view import field_text, marked, marked_fields, places_of
+from pipelines.apps.gate_report import gate_json, render_gate
 from pipelines.apps.page import Bar, Html, bars, fill, join, page, table
 from pipelines.apps.run_report import render_run_report
 from pipelines.library.answers import Answer, ItemAnswers
+from pipelines.models.gate import GateRules, PairResult, decide
 from pipelines.ontology.snapshot import Snapshot
 from schemas.gold import GoldPair
 from schemas.knowledge import Evidence
@@ -103,6 +105,19 @@ def test_evaluation_page_shows_both_reliabilities() -> None:
     page_ = assert_harmless(render_evaluation(found, {}, {}, {}))
     assert len(page_.sources) == 3
     assert "Expected calibration error of all 2 claims: 0.150 over 15 bins of equal width" in page_.text
+
+
+def test_gate_page_of_hostile_names_is_harmless_and_shows_the_decision() -> None:
+    pairs = [PairResult(HOSTILE, f"f{n}", HOSTILE, 1, 0, 0) for n in range(40)]
+    worse = [PairResult(HOSTILE, f"f{n}", HOSTILE, int(n > 9), int(n <= 9), 0) for n in range(40)]
+    verdict = decide(pairs, worse, GateRules(resamples=50))
+    found = assert_harmless(render_gate(verdict, {"candidate": HOSTILE, "sets": HOSTILE}))
+    assert found.text.count(HOSTILE) >= 4
+    assert "is refused" in found.text and "1 of 1 keys (100.0 %) lose more than 5 points" in found.text
+    stated = gate_json(verdict, {"candidate": "c"})
+    assert (stated["passed"], stated["keys_lost"], stated["keys"][0]["after"]) == (False, 1, 0.75)
+    passed = render_gate(decide(pairs, pairs, GateRules(resamples=50)), {"candidate": "c"})
+    assert "Every rule is kept." in assert_harmless(passed).text
 
 
 def test_evaluation_page_of_nothing() -> None:
