@@ -154,7 +154,8 @@ def calibration_text(found: Calibration) -> str:
 
 
 def _curve(curves: Curves, kind: str, route: str) -> Curve | None:
-    of_route = curves.get(route, {})
+    """The curve of a route and kind. What both stages say together means what the ranker's probability means."""
+    of_route = curves.get(route) or (curves.get(RANKER, {}) if route == BOTH else {})
     return of_route.get(kind, of_route.get(ANY_KIND))
 
 

@@ -220,7 +220,11 @@ def test_chances_follow_kind_and_route():
     p = np.array([0.5, 1.0], np.float32)
     assert point.fair(p, "enumerated", RANKER).tolist() == [0.25, 0.5]
     assert point.fair(p, "measure", RANKER).tolist() == pytest.approx([0.6, 1.0])
-    assert point.fair(p, "measure", BOTH).tolist() == [0.5, 1.0], "a route that was not fitted stays as it is"
+    assert point.fair(p, "measure", DISCRIMINATOR).tolist() == [0.5, 1.0], "what was not fitted stays as it is"
+    assert point.nothing(p, "measure", DISCRIMINATOR) == 0.0
+    assert point.fair(p, "measure", BOTH).tolist() == pytest.approx([0.6, 1.0]), "both mean what the ranker means"
+    own_both = replace(point.calibration, values=point.calibration.values | {BOTH: {ANY_KIND: HALF}})
+    assert OperatingPoint(0.4, own_both).fair(p, "measure", BOTH).tolist() == [0.25, 0.5]
     assert point.nothing(p, "measure", RANKER) == pytest.approx(0.1)
     assert point.nothing(p[:0], "measure", RANKER) == 0.97
     assert OperatingPoint(0.4).nothing(p[:1], "", RANKER) == 0.5
