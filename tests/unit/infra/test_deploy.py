@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +21,9 @@ from infra.deploy.kubernetes import serving_manifests
 from infra.deploy.profile import NAMES, PROFILES, Profile, load_profile
 from infra.deploy.render import render
 from infra.deploy.server import Place, server_environment, server_words
-from infra.deploy.training import training_manifests
+from infra.deploy.training import training_commands, training_manifests
 from infra.deploy.typed import ProfileError
+from jobs import train_encoder, train_sft_train
 from jobs.cli import main
 
 KUBERNETES = ("1.29", "1.35")
@@ -203,14 +207,35 @@ def test_probes_wait_as_long_as_a_start_may_take() -> None:
 def test_training_goes_on_in_its_claim_on_its_device() -> None:
     claim, job = training_manifests(load_profile("ascend"), "")
     pod = job["spec"]["template"]["spec"]
-    (trainer,) = pod["containers"]
-    assert trainer["command"][:3] == ["python3", "-m", "jobs.train_discriminator"]
-    assert trainer["command"][trainer["command"].index("--device") + 1] == "npu"
-    assert trainer["resources"]["limits"]["huawei.com/Ascend910"] == "1"
+    trainers = [*pod["initContainers"], *pod["containers"]]
     claims = {one["name"]: one["persistentVolumeClaim"]["claimName"] for one in pod["volumes"] if "persistentVolumeClaim" in one}  # fmt: skip
     assert claims["work"] == claim["metadata"]["name"]
-    assert trainer["command"][trainer["command"].index("--out") + 1].startswith("/work/")
+    for trainer in trainers:
+        command = trainer["command"]
+        assert command[command.index("--device") + 1] == "npu"
+        assert command[command.index("--out") + 1].startswith("/work/")
+        assert trainer["resources"]["limits"]["huawei.com/Ascend910"] == "1"
     assert (pod["restartPolicy"], job["spec"]["backoffLimit"]) == ("Never", 3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_training_commands_understand_their_arguments(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+
+    def note(module: str) -> Callable[[Any], int]:
+        return lambda args: seen.update({module: args}) or 0
+
+    monkeypatch.setattr(train_sft_train, "run", note("jobs.train_sft"))
+    monkeypatch.setattr(train_encoder, "learn", note("jobs.train_encoder"))
+    for command in training_commands(load_profile(name)):
+        monkeypatch.setattr(sys, "argv", command[2:])
+        with suppress(SystemExit):
+            importlib.import_module(command[2]).main()
+    device = load_profile(name).training.device
+    assert {module: (args.device, str(args.out)) for module, args in seen.items()} == {
+        "jobs.train_encoder": (device, "/work/encoder"),
+        "jobs.train_sft": (device, "/work/sft"),
+    }
 
 
 def test_steps_before_the_last_are_run_one_after_the_other() -> None:
