@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners.lora import LoraLayer
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import save_file
 from transformers import AutoModel, AutoTokenizer
@@ -83,8 +84,9 @@ def open_adapted(base_dir: Path, adapter: Path, scale: float = 1.0) -> Any:
     """The base with a stored adapter merged in; `scale` takes a part of it (0: the base)."""
     model: Any = PeftModel.from_pretrained(open_base(base_dir), str(adapter))
     for module in model.modules():
-        for name in getattr(module, "scaling", {}):
-            module.scaling[name] *= scale
+        if isinstance(module, LoraLayer):
+            for name in module.scaling:
+                module.scaling[name] *= scale
     return model.merge_and_unload()
 
 
