@@ -16,8 +16,15 @@ from jobs.seal_models import reseal
 from pipelines.apps.evaluation_set import load_set
 from pipelines.library.calibration import FILE, Calibration, calibration_text
 from pipelines.library.ranker import RankerMeta, load_ranker
-from pipelines.models.calibration import LabelledPair, TooFewSamples, calibrate
+from pipelines.models.calibration import (
+    LabelledPair,
+    TooFewSamples,
+    calibrate,
+    nothing_samples,
+    value_samples,
+)
 from pipelines.models.calibration_card import calibration_card
+from pipelines.models.calibration_picture import draw_reliability
 from pipelines.models.calibration_routes import with_opinions
 from pipelines.models.opinions import read_opinions
 from pipelines.models.out_of_fold import NoOutOfFold, PairTruth, read_out_of_fold
@@ -67,6 +74,8 @@ def fit(args: argparse.Namespace) -> str:
     (args.out / FILE).write_text(calibration_text(replace(calibration, about=about)), "utf-8")
     card = calibration_card(replace(calibration, about=about), values, nothing)
     (args.out / "README.md").write_text(card, "utf-8")
+    drawn = (value_samples(pairs), values), (nothing_samples(negatives), nothing)
+    draw_reliability(args.out / "reliability.png", *drawn)
     return card
 
 

@@ -29,6 +29,8 @@ def calibration_card(found: Calibration, values: Fitted, nothing: Fitted) -> str
         "",
         f"Without any candidate: {', '.join(_rate(kind, rate) for kind, rate in found.no_candidate.items())}.",
         "",
+        "![reliability before and after, on families not fitted on](reliability.png)",
+        "",
         "## Operating points",
         "",
         f"Default: values from {found.threshold:.3f} on, the best F1. `--precision P` takes the lowest threshold that kept P:",

@@ -40,6 +40,7 @@ from pipelines.models.calibration import (
     value_samples,
 )
 from pipelines.models.calibration_card import calibration_card
+from pipelines.models.calibration_picture import draw_reliability, reliability_points
 from pipelines.models.calibration_routes import with_opinions
 from pipelines.models.cascade_fit import Opinion
 from pipelines.models.curves import FITTERS, IDENTITY
@@ -220,9 +221,13 @@ def test_chances_follow_kind_and_route():
     p = np.array([0.5, 1.0], np.float32)
     assert point.fair(p, "enumerated", RANKER).tolist() == [0.25, 0.5]
     assert point.fair(p, "measure", RANKER).tolist() == pytest.approx([0.6, 1.0])
-    assert point.fair(p, "measure", DISCRIMINATOR).tolist() == [0.5, 1.0], "what was not fitted stays as it is"
+    assert point.fair(p, "measure", DISCRIMINATOR).tolist() == [0.5, 1.0], (
+        "what was not fitted stays as it is"
+    )
     assert point.nothing(p, "measure", DISCRIMINATOR) == 0.0
-    assert point.fair(p, "measure", BOTH).tolist() == pytest.approx([0.6, 1.0]), "both mean what the ranker means"
+    assert point.fair(p, "measure", BOTH).tolist() == pytest.approx([0.6, 1.0]), (
+        "both mean what the ranker means"
+    )
     own_both = replace(point.calibration, values=point.calibration.values | {BOTH: {ANY_KIND: HALF}})
     assert OperatingPoint(0.4, own_both).fair(p, "measure", BOTH).tolist() == [0.25, 0.5]
     assert point.nothing(p, "measure", RANKER) == pytest.approx(0.1)
@@ -275,7 +280,7 @@ def labelled(count: int, seed: int = 0) -> list[LabelledPair]:
     return pairs
 
 
-def test_calibrate_gives_chances_that_hold_on_new_items():
+def test_calibrate_gives_chances_that_hold_on_new_items(tmp_path):
     found, values, nothing = calibrate(labelled(4_000), labelled(4_000), "r1", "c1")
     point = OperatingPoint(found.threshold, found)
     fresh = labelled(4_000, seed=7)
@@ -289,6 +294,13 @@ def test_calibrate_gives_chances_that_hold_on_new_items():
     assert right[stated].mean() == pytest.approx(0.94, abs=0.02)
     card = calibration_card(replace(found, about={"sets": ["a"], "pairs": 4_000}), values, nothing)
     assert "(chosen)" in card and "| 0.94 |" in card
+    draw_reliability(tmp_path / "r.png", (value_samples(fresh), values), (nothing_samples(fresh), nothing))
+    assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_bins_of_too_few_say_nothing():
+    chances = np.array([0.05] * 10 + [0.95] * 9)
+    assert reliability_points(chances, np.array([True] * 5 + [False] * 14)) == ([pytest.approx(0.05)], [0.5])
 
 
 def test_opinions_are_kept_for_their_ranker_and_give_curves_of_their_own(tmp_path):
