@@ -294,7 +294,8 @@ def test_calibrate_gives_chances_that_hold_on_new_items(tmp_path):
     assert right[stated].mean() == pytest.approx(0.94, abs=0.02)
     card = calibration_card(replace(found, about={"sets": ["a"], "pairs": 4_000}), values, nothing)
     assert "(chosen)" in card and "| 0.94 |" in card
-    draw_reliability(tmp_path / "r.png", (value_samples(fresh), values), (nothing_samples(fresh), nothing))
+    seen = labelled(4_000)
+    draw_reliability(tmp_path / "r.png", (value_samples(seen), values), (nothing_samples(seen), nothing))
     assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
 
 
