@@ -9,8 +9,8 @@ import asyncio
 import io
 import json
 import os
-import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -36,7 +36,8 @@ class Ocr:
     def __init__(self, cache_dir: Path, name: str | None = None, read_boxes: Read | None = None) -> None:
         self._folder = cache_dir / (name or ocr_id())
         self._read_boxes = read_boxes
-        self._lock = threading.Lock()
+        # One thread of its own: waiting pictures must not hold the threads that ranking runs on.
+        self._thread = ThreadPoolExecutor(1, "ocr")
         self._under_way: dict[str, asyncio.Task[tuple[TextBox, ...]]] = {}
 
     async def read(self, picture: Picture) -> tuple[TextBox, ...]:
@@ -44,19 +45,21 @@ class Ocr:
         key = f"{picture.digest}-{picture.width}x{picture.height}"
         task = self._under_way.get(key)
         if task is None or task.get_loop() is not asyncio.get_running_loop():
-            task = asyncio.ensure_future(asyncio.to_thread(self._read_now, key, picture.content))
+            task = asyncio.ensure_future(self._read_later(key, picture.content))
             self._under_way[key] = task
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
         return await asyncio.shield(task)
+
+    async def _read_later(self, key: str, content: bytes) -> tuple[TextBox, ...]:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read_now, key, content)
 
     def _read_now(self, key: str, content: bytes) -> tuple[TextBox, ...]:
         path = self._folder / key[:2] / f"{key}.json"
         boxes = _kept(path)
         if boxes is None:
-            with self._lock:
-                if self._read_boxes is None:
-                    self._read_boxes = rapidocr_reader()
-                boxes = list(self._read_boxes(content))
+            if self._read_boxes is None:
+                self._read_boxes = rapidocr_reader()
+            boxes = list(self._read_boxes(content))
             _keep(path, boxes)
         return tuple(boxes)
 
@@ -78,7 +81,9 @@ def rapidocr_reader() -> Read:
     def read(content: bytes) -> list[TextBox]:
         with Image.open(io.BytesIO(content)) as image:
             pixels = np.asarray(image.convert("RGB"))[:, :, ::-1]
-        found: Any = engine(pixels)  # one of several results; with all stages on it has boxes, texts and scores
+        found: Any = engine(
+            pixels
+        )  # one of several results; with all stages on it has boxes, texts and scores
         if found.boxes is None or found.txts is None or found.scores is None:
             return []
         return [

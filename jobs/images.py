@@ -12,6 +12,7 @@ from infra.local.config import ConfigError
 from infra.ocr import Ocr, ocr_id
 from infra.vllm_vision import VisionClient
 from pipelines.library.images import ImageReader
+from pipelines.ontology.identity import digest
 from schemas.image import IMAGE_MODES, NO_IMAGES, ImageSettings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,7 +79,14 @@ async def open_images(settings: ImageSettings, timeout_s: float, concurrency: in
         vision = VisionClient(
             settings.vision_url, settings.vision_model, timeout_s=timeout_s, concurrency=concurrency
         )
-    return OpenImages(ImageReader(settings, ImageLoader(settings), ocr, vision), model, vision)
+    reader = ImageReader(settings, ImageLoader(settings), ocr, vision)
+    return OpenImages(reader, f"{model} of images {_scope(settings)}", vision)
+
+
+def _scope(settings: ImageSettings) -> str:
+    """Digest of what decides which images are read: where more may be read, results are computed anew."""
+    sizes = [getattr(settings, name) for name in ("max_images", "max_bytes", "max_pixels", "max_side")]
+    return digest([bool(settings.folder), settings.hosts, settings.private_hosts, sizes])[:8]
 
 
 def _names(text: str) -> tuple[str, ...]:

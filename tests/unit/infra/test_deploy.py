@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -306,3 +307,11 @@ def test_a_profile_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str
     )
     assert "cpu.toml.encoder: replicas must be above 0" in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+def test_training_requirements_of_ascend_are_pinned_hashed_and_name_no_host() -> None:
+    text = (PROFILES.parents[2] / load_profile("ascend").images.training_requirements).read_text("utf-8")
+    blocks = re.split(r"\n(?=\S)", text.strip())
+    assert all(re.match(r"[a-z0-9._-]+==", block) and "--hash=sha256:" in block for block in blocks)
+    assert {"torch==2.10.0", "torch-npu==2.10.0.post4"} <= {block.split()[0] for block in blocks}
+    assert not re.search(r"://|--index-url|--find-links", text)

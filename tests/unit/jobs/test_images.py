@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,15 +57,19 @@ def test_what_cannot_work_is_told(mode: str, discriminator: str, env: dict[str, 
 
 
 def test_the_models_id_says_how_images_were_read(tmp_path: Path) -> None:
-    async def run() -> str:
+    async def run(**more: Any) -> str:
         async with FakeVllm() as fake:
-            asked = ImageSettings(mode="both", vision_url=fake.url, cache_dir=str(tmp_path))
+            asked = ImageSettings(mode="both", vision_url=fake.url, cache_dir=str(tmp_path), **more)
             opened = await open_images(asked, 3.0, 1)
             await opened.close()
             return opened.model
 
-    assert asyncio.run(run()).startswith(" + rapidocr-3.")
-    assert asyncio.run(run()).endswith(" + sees by fake-vision")
+    plain = asyncio.run(run())
+    assert plain.startswith(" + rapidocr-3.")
+    assert " + sees by fake-vision of images " in plain
+    assert plain == asyncio.run(run(timeout_s=1.0)), "patience decides nothing"
+    others = [{"folder": "/x"}, {"hosts": ("img.example",)}, {"max_images": 9}, {"max_bytes": 9}]
+    assert len({plain, *(asyncio.run(run(**more)) for more in others)}) == 5
 
 
 def test_run_tells_before_anything_starts(
