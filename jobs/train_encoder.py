@@ -26,7 +26,14 @@ DATA, TEXTS, FIGURES = "data.json", "texts.json", "figures.json"
 def main(words: Sequence[str] | None = None) -> None:
     """Do the named step."""
     args = arguments(__doc__, words)
-    steps = {"data": write_data, "train": learn, "encode": encode_texts, "evaluate": compare, "curve": show}
+    steps = {
+        "data": write_data,
+        "train": learn,
+        "encode": encode_texts,
+        "evaluate": compare,
+        "keep": keep,
+        "curve": show,
+    }
     steps[args.step](args)
 
 
@@ -89,6 +96,14 @@ def encode_texts(args: argparse.Namespace) -> None:
         args.device,
         args.threads,
     )
+
+
+def keep(args: argparse.Namespace) -> None:
+    """Put the adapter, or a share of it, where set-up takes it from."""
+    from pipelines.models.encoder_model import scaled
+
+    scaled(args.out / "adapter", args.save, args.scale)
+    print(args.save)
 
 
 def compare(args: argparse.Namespace) -> None:

@@ -19,6 +19,11 @@ def arguments(description: str | None, words: Sequence[str] | None) -> argparse.
     data = steps.add_parser("data", help="write training data and the texts to encode (engines environment)")
     train = steps.add_parser("train", help="train (inference environment)")
     encode = steps.add_parser("encode", help="encode the texts (inference environment)")
+    keep = steps.add_parser(
+        "keep", help="write the adapter, or a share of it, to its place (inference environment)"
+    )
+    keep.add_argument("--scale", type=float, default=1.0, help="share of the adapter that is kept, 0 to 1")
+    keep.add_argument("--save", type=Path, default=Path("models/encoder"))
     evaluate = steps.add_parser("evaluate", help="compare encoders on held-out items (engines environment)")
     curve = steps.add_parser("curve", help="draw loss and watched recall (engines environment)")
     for step in (data, evaluate):
@@ -39,6 +44,6 @@ def arguments(description: str | None, words: Sequence[str] | None) -> argparse.
     encode.add_argument("--adapter", type=Path)
     encode.add_argument("--scale", type=float, default=1.0, help="share of the adapter that is merged")
     encode.add_argument("--texts", type=Path, help="JSON list of texts; default: those of `data`")
-    for step in (data, train, encode, evaluate, curve):
+    for step in (data, train, keep, encode, evaluate, curve):
         step.add_argument("--out", type=Path, default=Path("build/encoder"))
     return parser.parse_args(words)

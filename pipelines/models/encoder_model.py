@@ -16,11 +16,12 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
 from peft.utils import get_peft_model_state_dict
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
 Floats = npt.NDArray[np.float32]
 MAX_TOKENS = 256
+ADAPTER_WEIGHTS, ADAPTER_SETTINGS = "adapter_model.safetensors", "adapter_config.json"
 LORA_MODULES = (
     "attention.self.query",
     "attention.self.key",
@@ -168,7 +169,7 @@ def export(model: Any, base_name: str, folder: Path) -> None:
         name: value.to(torch.float16).contiguous().cpu()
         for name, value in get_peft_model_state_dict(model).items()
     }
-    save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    save_file(weights, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
     settings = model.peft_config["default"].to_dict()
     settings |= {
         "base_model_name_or_path": base_name,
@@ -176,4 +177,20 @@ def export(model: Any, base_name: str, folder: Path) -> None:
         "target_modules": sorted(LORA_MODULES),
     }
     plain = {name: value for name, value in sorted(settings.items()) if value is not None}
-    (folder / "adapter_config.json").write_text(json.dumps(plain, indent=2, default=str) + "\n", "utf-8")
+    (folder / ADAPTER_SETTINGS).write_text(json.dumps(plain, indent=2, default=str) + "\n", "utf-8")
+
+
+def scaled(adapter: Path, out: Path, scale: float) -> None:
+    """Write an adapter that does the given share of what another does.
+
+    Part of the way from the base to the trained weights often keeps what was gained and loses less of what the base knew of
+    things that training did not show. Source: Wortsman et al. 2022 (WiSE-FT).
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    weights = load_file(adapter / ADAPTER_WEIGHTS)
+    shrunk = {
+        name: (value.float() * scale).to(value.dtype) if "lora_B" in name else value
+        for name, value in weights.items()
+    }
+    save_file(shrunk, out / ADAPTER_WEIGHTS, metadata={"format": "pt"})
+    (out / ADAPTER_SETTINGS).write_bytes((adapter / ADAPTER_SETTINGS).read_bytes())
