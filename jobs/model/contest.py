@@ -23,6 +23,7 @@ from pipelines.apps.split_ontology import cached_interchange
 from pipelines.library.recogniser import Recogniser
 from pipelines.models.model_set import ModelSet
 from pipelines.ontology.errors import ModelMismatch
+from schemas.inference import InferenceError
 from udfs.split import split_group
 
 LISTINGS, GOLD, ONTOLOGY = "listings.jsonl", "gold.jsonl", "ontology"
@@ -82,9 +83,9 @@ def held_out(folder: Path, families: int = 0) -> EvaluationSet:
 
 
 def run(contenders: Sequence[Contender], sets: Sequence[tuple[str, EvaluationSet]]) -> list[Outcome]:
-    """Every contender on every set. One whose models do not fit this program or its servers is told, not left out.
+    """Every contender on every set. One that cannot answer (models that do not fit, a dead server) is told in its row.
 
-    Errors: InferenceError and all others that are not a contender's own.
+    Errors: those that are no contender's own.
     """
     outcomes = []
     for name, found in sets:
@@ -93,7 +94,7 @@ def run(contenders: Sequence[Contender], sets: Sequence[tuple[str, EvaluationSet
             print(f"{name}: {contender.name}", file=sys.stderr, flush=True)
             try:
                 outcomes.append(_answer(contender, name, found, folder))
-            except (CheckoutFailed, ModelMismatch, *MODEL_ERRORS) as error:
+            except (CheckoutFailed, InferenceError, ModelMismatch, *MODEL_ERRORS) as error:
                 print(f"{contender.name}: {error}", file=sys.stderr)
                 outcomes.append(Outcome(contender.name, "", name, None, fault=str(error)))
     return outcomes

@@ -23,7 +23,7 @@ FLOOR, BASE, THIS = "floor", "base", "this"
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    """Evaluate and print the table; write it into the card or to files where wanted.
+    """Evaluate and print the table; write it into the card or to files where wanted. 1 where the version has no figures.
 
     Errors: RegistryError, ModelsDamaged, those of evaluation.
     """
@@ -38,13 +38,14 @@ def evaluate(args: argparse.Namespace) -> int:
         _write(args.markdown, text)
     if args.json:
         _write(args.json, json.dumps(outcomes_json(outcomes), indent=1, ensure_ascii=False) + "\n")
-    if args.card:
+    is_faulty = any(one.fault for one in outcomes if one.contender == contenders[-1].name)
+    if args.card and not is_faulty:
         card = this.folder / CARD
         if not card.is_file():
             raise RegistryError(f"{card} is missing: a version's figures are written into its card")
         card.chmod(0o644)
         _write(card, with_figures(card.read_text("utf-8"), text))
-    return 0
+    return int(is_faulty)
 
 
 def outcomes_json(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:

@@ -216,6 +216,8 @@ def test_a_contender_that_cannot_answer_is_told_in_its_row(home, monkeypatch, ca
     words = ["--sets", str(home / "data"), "--compare", "shipped"]
     assert main(["model", "evaluate", version, *words]) == 0
     assert "| features 1, this program makes 2 |" in capsys.readouterr().out
+    assert main(["model", "evaluate", "shipped", *words]) == 1, "the version itself has no figures"
+    capsys.readouterr()
     assert main(["model", "release", version, "--sets", str(home / "data")]) == 1
     assert "a comparison needs both versions; current: features 1" in capsys.readouterr().err
 
