@@ -17,7 +17,7 @@ def add_arguments(step: argparse.ArgumentParser) -> None:
     step.add_argument("--device", choices=("cpu", "cuda", "npu"), default="cpu")
     step.add_argument("--epochs", type=float, default=1.0)
     step.add_argument("--steps", type=int, default=0, help="instead of epochs")
-    step.add_argument("--items-a-step", type=int, default=4)
+    step.add_argument("--items-a-step", type=int, help="default: 1 for lora, 8 for full")
     step.add_argument("--learning-rate", type=float, help="default: 1e-3 for lora, 5e-5 for full")
     step.add_argument("--rank", type=int, default=8)
     step.add_argument(
