@@ -92,7 +92,7 @@ def train(parts: Sequence[SetParts], make: MakeRows, vectors: VectorFile) -> tup
 def _figures(head: Head, rows: Rows) -> Mapping[str, Any]:
     p, labels = head.probabilities(rows), np.asarray(rows.labels)
     points = {wanted: asdict(point(p, labels, threshold)) for wanted, threshold in head.thresholds.items()}
-    return {"average_precision": average_precision(p, labels), "points": points}
+    return {"average_precision": average_precision(head.learnt(rows), labels), "points": points}
 
 
 if __name__ == "__main__":

@@ -16,7 +16,14 @@ import lightgbm
 import numpy as np
 
 from pipelines.library.keys import CategoryView
-from pipelines.library.relevance_features import Floats, ItemProbe, Own, a_features, b_features
+from pipelines.library.relevance_features import (
+    Floats,
+    ItemProbe,
+    Own,
+    a_features,
+    b_features,
+    surely_touched,
+)
 from pipelines.ontology.errors import ModelMismatch
 from pipelines.ontology.release import Release
 
@@ -78,9 +85,10 @@ def relevance_b(
 ) -> Floats:
     """Probability that the item's value of each key differs from the reference's; `told[k]` are the reference's values.
 
-    Shapes: as `relevance_a`.
+    1 where the difference bears on the key beyond doubt (`surely_touched`). Shapes: as `relevance_a`.
     """
-    return _predicted(heads.head_b, b_features(item, reference, told, category, key_vectors))
+    rows = b_features(item, reference, told, category, key_vectors)
+    return np.where(surely_touched(rows), np.float32(1), _predicted(heads.head_b, rows))
 
 
 def linear_logits(vector: Floats, key_vectors: Floats, weights: Floats, bias: float) -> Floats:

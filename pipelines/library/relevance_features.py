@@ -167,6 +167,21 @@ def b_features(
     return np.asarray(rows, np.float32).reshape(len(category.keys), len(B_NAMES))
 
 
+def surely_touched(rows: Floats) -> npt.NDArray[np.bool_]:
+    """Whether a difference bears on a key beyond doubt: a known value of it named in one text only, its merchant's attribute
+    changed, or, for a measure, a fitting number changed. Such a key is never inherited, whatever the head says.
+
+    Shapes: rows (N, len(B_NAMES)) of `b_features`; (N) out.
+    """
+
+    def column(name: str) -> Floats:
+        return rows[:, B_NAMES.index(name)]
+
+    numbers = (column("quantities_added") > 0) | (column("quantities_removed") > 0)
+    named = (column("named_only_here") > 0) | (column("named_only_there") > 0)
+    return np.asarray(named | (column("attribute") == 1) | ((column("measure") == 1) & numbers))
+
+
 def _named(item: ItemProbe, category: CategoryView, own: Own) -> list[dict[int, int]]:
     """Per key, the known values that the text names, and where first."""
     found: list[dict[int, int]] = [{} for _ in category.keys]

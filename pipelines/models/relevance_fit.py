@@ -12,12 +12,13 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
-from pipelines.library.relevance_features import A_NAMES, Floats
-from pipelines.models.relevance_data import Rows
+from pipelines.library.relevance_features import A_NAMES, Floats, surely_touched
+from pipelines.models.relevance_data import SIBLINGS, Rows
 
 FOLDS = 4
 C = 0.001
 ROUNDS = 200
+LEAST_TRUE = 100
 RECALLS = (0.999, 0.995, 0.99, 0.98, 0.95)
 LINEAR_AT = A_NAMES.index("linear")
 BOOST = {
@@ -46,7 +47,16 @@ class Head:
     thresholds: dict[str, float]
 
     def probabilities(self, rows: Rows) -> Floats:
-        """Probabilities of rows. Shapes: (N)."""
+        """Probabilities of rows, as recognition has them: 1 where task B has no doubt. Shapes: (N)."""
+        found = self.learnt(rows)
+        return (
+            found
+            if self.weights.size
+            else np.where(surely_touched(np.stack(rows.numbers)), np.float32(1), found)
+        )
+
+    def learnt(self, rows: Rows) -> Floats:
+        """Probabilities of rows by the trees alone. Shapes: (N)."""
         numbers = np.stack(rows.numbers)
         if self.weights.size:
             numbers[:, LINEAR_AT] = np.stack(rows.products).astype(np.float32) @ self.weights + self.bias
@@ -71,6 +81,7 @@ class Point:
 def fit_head(rows: Rows, threads: int = 1, say: Callable[[str], None] = print) -> Head:
     """Fit a head; thresholds come from folds that did not see a row's product family.
 
+    Where there are real siblings, thresholds come from them alone: made-up ones differ more plainly.
     Errors: ValueError when there are too few families, or rows of one label only.
     """
     labels = np.asarray(rows.labels)
@@ -81,8 +92,12 @@ def fit_head(rows: Rows, threads: int = 1, say: Callable[[str], None] = print) -
     weights, bias = np.zeros(0, np.float32), 0.0
     if rows.products:
         products = np.stack(rows.products).astype(np.float32)
+        # By key, not by family: the trees must learn how much the linear stage is worth on keys that it never saw.
+        by_key = np.array([zlib.crc32(name.lower().encode()) % FOLDS for name in rows.keys])
         for fold in range(FOLDS):
-            held = folds == fold
+            held = by_key == fold
+            if not held.any() or len(set(labels[~held].tolist())) < 2:
+                continue
             numbers[held, LINEAR_AT] = _linear(products[~held], labels[~held]).decision_function(
                 products[held]
             )
@@ -92,10 +107,13 @@ def fit_head(rows: Rows, threads: int = 1, say: Callable[[str], None] = print) -
     for fold in range(FOLDS):
         held = folds == fold
         unseen[held] = _boosted(numbers[~held], labels[~held], threads).predict(numbers[held])
-    thresholds = {f"{recall:g}": threshold_of(unseen, labels, recall) for recall in RECALLS}
-    say(
-        f"{len(labels)} rows, {labels.mean():.3f} true, average precision on other folds {average_precision(unseen, labels):.4f}"
-    )
+    score = average_precision(unseen, labels)
+    if not rows.products:
+        unseen = np.where(surely_touched(numbers), np.float32(1), unseen)
+    real = np.array([kind.endswith(f"/{SIBLINGS}") for kind in rows.kinds])
+    judged = real if (real & labels).sum() >= LEAST_TRUE else np.ones(len(labels), np.bool_)
+    thresholds = {f"{recall:g}": threshold_of(unseen[judged], labels[judged], recall) for recall in RECALLS}
+    say(f"{len(labels)} rows, {labels.mean():.3f} true, average precision on other folds {score:.4f}")
     return Head(_boosted(numbers, labels, threads), weights, bias, thresholds)
 
 

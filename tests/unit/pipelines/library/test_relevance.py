@@ -29,6 +29,7 @@ from pipelines.library.relevance_features import (
     a_features,
     b_features,
     item_probe,
+    surely_touched,
 )
 from pipelines.models import relevance_fit
 from pipelines.models.relevance_data import Rows
@@ -92,6 +93,21 @@ def test_task_b_sees_which_key_a_difference_is_about() -> None:
     taller = b_of(probe("Red steel mug 15 cm"), probe("Red steel mug 12 cm"), [["Red"], [], ["12.0"], [], []])
     assert taller["Height"]["quantities_added"] > 0 and taller["Height"]["quantities_kept"] == 0
     assert taller["Colour"]["told_here"] == 1 and taller["Colour"]["named_only_here"] == 0
+
+
+def test_what_a_difference_surely_bears_on_is_never_inherited() -> None:
+    keys, told = vectors(), [["Red"], ["Ceramic"], ["12.0"], [], []]
+
+    def touched(item: ItemProbe, reference: ItemProbe) -> list[bool]:
+        found = surely_touched(b_features(item, reference, told, view(), keys))
+        return [bool(one) for one in found]
+
+    plain = probe("Red ceramic mug 12 cm")
+    assert touched(plain, probe("Red ceramic mug 12 cm, ships today")) == [False] * 5
+    assert touched(probe("Navy blue ceramic mug 12 cm"), plain) == [True, False, False, False, False]
+    assert touched(probe("Red ceramic mug 15 cm"), plain) == [False, False, True, False, False]
+    attribute = touched(probe("Red ceramic mug 12 cm", Material="stoneware"), plain)
+    assert attribute == [False, True, False, False, False]
 
 
 def test_two_equal_texts_differ_in_nothing() -> None:
