@@ -155,6 +155,22 @@ def test_a_merged_adapter_encodes_as_adapter_and_base_and_has_its_own_name(tmp_p
     assert "not on all-minilm-l6-v2" in str(found["refused"])
 
 
+SHARE = f"""{DATA}
+from pipelines.models.encoder_model import Tokens, encode, open_adapted, open_tokenizer, scaled
+train(6, learning_rate=1e-3)
+base, tokens, texts = Path(sys.argv[2]), Tokens(open_tokenizer(Path(sys.argv[2]))), ["Colour: red", "apple mug number 3"]
+scaled(out / "adapter", out / "kept", 0.3)
+one, other = (encode(open_adapted(base, folder, share), tokens, texts) for folder, share in ((out / "adapter", 0.3), (out / "kept", 1.0)))
+whole = encode(open_adapted(base, out / "adapter"), tokens, texts)
+print(json.dumps({{"same": float((one * other).sum(1).min()), "whole": float((one * whole).sum(1).min())}}))
+"""
+
+
+def test_a_share_of_an_adapter_does_that_share(tmp_path: Path) -> None:
+    found = run(SHARE, str(tmp_path), str(BASE))
+    assert float(str(found["same"])) > 0.99999 > float(str(found["whole"]))
+
+
 DEVICES = """
 from pipelines.models.encoder_model import DeviceMissing, check_device
 said = {}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import doctest
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from infra.local.config import load_config
+from infra.local.vllm import model_name
 from pipelines.library.candidates import item_text
 from pipelines.library.relevance import (
     FEATURE_VERSION,
@@ -39,6 +42,7 @@ from schemas.listing import Listing
 from tests.unit.pipelines.library.small import DIMENSIONS, embed, release, view
 from udfs.document import document
 
+MODELS = Path(__file__).resolve().parents[4] / "models"
 KEYS = ["Colour", "Material", "Height", "Model", "Scenario"]
 
 
@@ -181,3 +185,18 @@ def test_operating_points_count_what_is_skipped_and_lost() -> None:
     assert doctest.testmod(relevance_fit, extraglobs={"np": np}).failed == 0
     with pytest.raises(ValueError, match="too few"):
         fit_head(Rows(), say=lambda _: None)
+
+
+def test_the_released_heads_load_judge_and_are_of_the_served_encoder() -> None:
+    heads = load_relevance(MODELS / "relevance")
+    heads.check_encoder(model_name(load_config(env={}).encoder.model_dir))
+    assert heads.weights.shape == (384,)
+    assert list(heads.meta.thresholds_b.values()) == sorted(heads.meta.thresholds_b.values())
+    assert sum(path.stat().st_size for path in (MODELS / "relevance").iterdir()) < 2_000_000
+
+
+def test_the_released_adapter_is_small_and_names_its_base_and_no_machine() -> None:
+    settings = json.loads((MODELS / "encoder" / "adapter_config.json").read_text("utf-8"))
+    assert settings["base_model_name_or_path"] == "all-minilm-l6-v2"
+    assert (MODELS / "encoder" / "adapter_model.safetensors").stat().st_size < 2_000_000
+    assert (MODELS / "encoder" / "README.md").exists()
