@@ -17,6 +17,7 @@ from pipelines.library.calibration import CalibrationError, OperatingPoint, load
 from pipelines.library.ranker import FEATURE_VERSION, Ranker, RankerDamaged, load_ranker
 from pipelines.library.recogniser import RecogniserConfig
 from pipelines.library.scorer_form import NETWORK, TOKENIZER, ScorerDamaged, ScorerMeta, read_meta
+from pipelines.library.scorer_memory import Names, load_memory
 from pipelines.models.model_set import Facts, ModelsDamaged, ModelSet, open_set, part_of
 from pipelines.models.registry import Registry, RegistryError
 from pipelines.ontology.errors import ModelMismatch
@@ -36,6 +37,7 @@ class ScorerParts:
     meta: ScorerMeta
     network: OnnxNet
     tokenizer: WordPieces
+    memory: tuple[Names, Names]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,12 @@ def _scorer(folder: str, version: str) -> ScorerParts:
             f"the ranker learned with scorer {version}, {folder or 'the model set'} has {meta.version if meta else 'none'}: "
             "restore the scorer, or train the ranker with this one (`jobs.train_ranker`)"
         )
-    return ScorerParts(meta, OnnxNet(Path(folder) / NETWORK), WordPieces(Path(folder) / TOKENIZER))
+    path = Path(folder)
+    try:
+        memory = load_memory(path)
+    except (OSError, KeyError, ValueError) as error:
+        raise ScorerDamaged(f"{path} is no whole scorer: restore it: {error!r}") from error
+    return ScorerParts(meta, OnnxNet(path / NETWORK), WordPieces(path / TOKENIZER), memory)
 
 
 def role_dirs(env: Mapping[str, str] = os.environ) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def _scorer(parts: ScorerParts | None, release: Release, encoder_id: str) -> Sco
             f"scorer {parts.meta.version} was trained with vectors of {parts.meta.encoder!r}, the server has {encoder_id!r}: "
             f"start {parts.meta.encoder!r}, or train the scorer again (`jobs.train_scorer`)"
         )
-    return Scorer(parts.meta, parts.network, parts.tokenizer, release)
+    return Scorer(parts.meta, parts.network, parts.tokenizer, parts.memory, release)
 
 
 async def _model_ids(config: RecogniserConfig) -> tuple[str, str]:

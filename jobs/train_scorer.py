@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 from pathlib import Path
 
 ROWS = "rows.npz"
@@ -54,10 +55,12 @@ def data(args: argparse.Namespace) -> None:
     from pipelines.models.scorer_data import RowsBuilder, add_set
     from pipelines.models.scorer_rows import save_rows
 
+    counts: dict[str, int] = {}
     builder, tokenizer = RowsBuilder(), WordPieces(args.base / "tokenizer.json")
     for folder in args.sets:
         found = asyncio.run(training_set(folder))
         vectors = asyncio.run(key_vectors(found.release))
+        counts[folder.name] = len(found.listings)
         print(f"{folder.name}: {len(found.listings)} items", flush=True)
         add_set(
             builder, found.release, found.listings, found.gold, found.vectors,
@@ -65,6 +68,7 @@ def data(args: argparse.Namespace) -> None:
         )  # fmt: skip
     rows = builder.rows()
     save_rows(rows, args.out / ROWS)
+    (args.out / "sets.json").write_text(json.dumps(counts), "utf-8")
     print(
         f"{args.out / ROWS}: {len(rows.names)} items, {len(rows.ids)} tokens, {len(rows.labels)} candidates"
     )
@@ -82,10 +86,10 @@ def learn(args: argparse.Namespace) -> None:
 
 
 def write_release(args: argparse.Namespace) -> None:
-    """Write the released weights."""
-    from pipelines.models.scorer_release import release_weights
+    """Write the network that recognition loads."""
+    from pipelines.models.scorer_release import SETS, release_scorer
 
-    print(release_weights(args.out / "whole", args.release))
+    print(release_scorer(args.base, args.out / "whole", args.out / SETS, args.release))
 
 
 if __name__ == "__main__":

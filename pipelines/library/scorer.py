@@ -13,11 +13,13 @@ from pipelines.library.keys import CategoryView
 from pipelines.library.pairs import Floats, ItemPairs
 from pipelines.library.scorer_form import ScorerMeta
 from pipelines.library.scorer_input import ScorerInput, Tokenizer, key_rows, key_text, scorer_inputs
+from pipelines.library.scorer_memory import Names, ids_of
 from pipelines.ontology.release import Release
 
 MAX_CATEGORIES = 2_000
 """Categories whose key vectors are kept: some 25 KB each."""
 INPUTS = ("ids", "key_at", "keys", "owner", "spans", "values", "numbers")
+Memory = tuple[Names, Names]
 EMPTY = np.zeros((0, 0), np.float32)
 
 
@@ -34,10 +36,13 @@ class Scorer:
     Safe between threads.
     """
 
-    def __init__(self, meta: ScorerMeta, network: Network, tokenizer: Tokenizer, release: Release) -> None:
+    def __init__(
+        self, meta: ScorerMeta, network: Network, tokenizer: Tokenizer, memory: Memory, release: Release
+    ) -> None:
         self.meta = meta
         self._network = network
         self._tokenizer = tokenizer
+        self._known_keys, self._known_values = memory
         self._release = release
         self._values: dict[str, Floats] = {}
         self._lock = threading.Lock()
@@ -54,7 +59,10 @@ class Scorer:
         """Logits of one group of keys; nothing is asked where nothing is offered."""
         if not len(made.owner):
             return np.zeros(0, np.float32)
-        return self._network.run({name: getattr(made, name) for name in INPUTS})
+        given = {name: getattr(made, name) for name in INPUTS}
+        given["key_ids"] = ids_of(made.key_names, self._known_keys)
+        given["value_ids"] = ids_of(made.value_names, self._known_values)
+        return self._network.run(given)
 
     def _vectors(self, value_set_id: str) -> Floats:
         """A value set's vectors, kept: a category's items come together."""

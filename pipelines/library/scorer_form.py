@@ -18,7 +18,7 @@ class ScorerDamaged(RuntimeError):
 class ScorerMeta:
     """What a trained scorer says of itself. `encoder`: the model that key and value texts are encoded with, and its own base.
 
-    `vector`, `kinds`, `numbers`, `spans`, `tokens`: sizes of its input (`scorer_input`).
+    `vector`, `kinds`, `numbers`: sizes of its input (`scorer_input`).
     """
 
     version: str
@@ -26,8 +26,6 @@ class ScorerMeta:
     vector: int
     kinds: int
     numbers: int
-    spans: int
-    tokens: int
     trained_on: dict[str, int]
 
 

@@ -6,6 +6,7 @@ Source: ours (design.md: the label-conditioned scorer).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,8 +17,10 @@ import numpy.typing as npt
 from pipelines.library.features import DENSE_NAMES
 from pipelines.library.keys import CategoryView, KeyView
 from pipelines.library.pairs import Floats, ItemPairs
+from udfs.text import fold
 
 Ints = npt.NDArray[np.int64]
+Names = npt.NDArray[np.uint64]
 KINDS = ("enumerated", "identifier", "measure", "free")
 MAX_SPANS = 6
 MAX_TOKENS = 256
@@ -38,6 +41,7 @@ class Tokenizer(Protocol):
 class ScorerInput:
     """One item's input. Shapes: T tokens, K keys, C candidates of all keys in order.
 
+    `key_names` (K), `value_names` (C): `name_of` the texts, by which the scorer remembers what it was trained on; 0 for none.
     `ids` (T): the item's text, then the names of the keys, so that each is read in the light of the other; `key_at` (K, 2)
     first and end token of a key's name; `keys` (K, d + kinds); `owner` (C) the key of a candidate; `spans` (C, MAX_SPANS, 2) first and last token,
     -1 where there is none; `values` (C, d) the vector of the value's ontology text, 0 where it has none; `numbers` (C, n).
@@ -50,12 +54,26 @@ class ScorerInput:
     spans: Ints
     values: Floats
     numbers: Floats
+    key_names: Names
+    value_names: Names
 
 
 def key_text(category: CategoryView, view: KeyView) -> str:
     """A key as text: "Laptops | Weight: weight of the device without charger"."""
     description = f": {view.key.description}" if view.key.description else ""
     return f"{category.name} | {view.key.name}{description}"[:MAX_KEY_CHARS]
+
+
+def name_of(text: str) -> int:
+    """A text as a number that is never 0."""
+    return (
+        int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big") or 1
+    )
+
+
+def value_name(view: KeyView, position: int) -> int:
+    """The name of a key's value."""
+    return name_of(f"{view.name}: {fold(view.values[position].text)}")
 
 
 def key_rows(category: CategoryView, vectors: Floats) -> Floats:
@@ -97,6 +115,7 @@ def _group(
     offered = [(k, candidate) for k in group for candidate in item.pairs[k].candidates]
     spans = np.full((len(offered), MAX_SPANS, 2), -1, np.int64)
     vectors = np.zeros((len(offered), keys.shape[1] - len(KINDS) - 1), np.float32)
+    value_names = np.zeros(len(offered), np.uint64)
     for row, (k, candidate) in enumerate(offered):
         found = [(places[0][start], places[1][end - 1]) for start, end in candidate.spans]
         whole = [(first, last) for first, last in found if 0 <= first <= last][:MAX_SPANS]
@@ -104,6 +123,7 @@ def _group(
             spans[row, : len(whole)] = whole
         if candidate.position >= 0 and len(values[k]):
             vectors[row] = values[k][candidate.position]
+            value_names[row] = value_name(item.category.keys[k], candidate.position)
     numbers = [row for k in group for row in item.pairs[k].numbers]
     read, key_at = _with_names(ids, [item.category.keys[k].key.name for k in group], tokenizer)
     return ScorerInput(
@@ -114,6 +134,8 @@ def _group(
         spans,
         vectors,
         np.asarray(numbers, np.float32).reshape(len(offered), NUMBERS),
+        np.asarray([name_of(key_text(item.category, item.category.keys[k])) for k in group], np.uint64),
+        value_names,
     )
 
 

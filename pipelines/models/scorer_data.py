@@ -29,17 +29,24 @@ class RowsBuilder:
 
     def __init__(self) -> None:
         self._items: list[tuple[str, int, ScorerInput, npt.NDArray[np.bool_]]] = []
-        self._values: dict[bytes, int] = {}
+        self._places: dict[int, int] = {}
+        self._values: list[npt.NDArray[np.float16]] = []
         self._rows: list[npt.NDArray[np.int32]] = []
 
     def add(self, name: str, family: str, made: ScorerInput, labels: npt.NDArray[np.bool_]) -> None:
         """Add one item with a label for each candidate."""
-        halves = made.values.astype(np.float16)
-        rows = [self._values.setdefault(v.tobytes(), len(self._values)) if v.any() else -1 for v in halves]
+        rows = [self._row(name, v) for name, v in zip(made.value_names.tolist(), made.values, strict=True)]
         self._rows.append(np.asarray(rows, np.int32))
         # Their vectors are kept in the table alone: written out a candidate they would not fit memory.
         made = replace(made, values=np.zeros((0, 0), np.float32))
         self._items.append((name, zlib.crc32(family.encode()) % FOLDS, made, labels))
+
+    def _row(self, name: int, vector: Floats) -> int:
+        """The row of a value in the table; -1 for none."""
+        if name and name not in self._places:
+            self._places[name] = len(self._values)
+            self._values.append(vector.astype(np.float16))
+        return self._places.get(name, -1)
 
     def rows(self) -> ScorerRows:
         """All items as arrays. Errors: ValueError when there is none."""
@@ -51,10 +58,12 @@ class RowsBuilder:
             np.cumsum([len(one.ids) for one in made]),
             np.vstack([one.key_at for one in made]).astype(np.int16),
             np.vstack([one.keys for one in made]).astype(np.float16),
+            np.concatenate([one.key_names for one in made]),
             np.cumsum([len(one.keys) for one in made]),
             np.concatenate([one.owner for one in made]).astype(np.int32),
             np.concatenate([one.spans for one in made]).astype(np.int16),
-            np.asarray([np.frombuffer(key, np.float16) for key in self._values]),
+            np.vstack(self._values),
+            np.asarray(list(self._places), np.uint64),
             np.concatenate(self._rows),
             np.vstack([one.numbers for one in made]).astype(np.float32),
             np.concatenate(labels),
@@ -109,5 +118,7 @@ def _labelled(
     true = np.asarray([text in gold[k] for text, k in zip(texts, group.owner, strict=True)], np.bool_)
     known = np.asarray([view.key.key_id in labels for view in keys], np.bool_)
     kept = known[group.owner]
-    cut = {name: getattr(group, name)[kept] for name in ("owner", "spans", "values", "numbers")}
+    cut = {
+        name: getattr(group, name)[kept] for name in ("owner", "spans", "values", "numbers", "value_names")
+    }
     return replace(group, **cut), true[kept]

@@ -26,6 +26,8 @@ class NetShape:
     vector: int
     kinds: int
     numbers: int
+    known_keys: int = 0
+    known_values: int = 0
 
 
 class Heads(nn.Module):
@@ -45,6 +47,11 @@ class Heads(nn.Module):
         self.numbers = nn.Sequential(nn.Linear(shape.numbers, FEATURE_WIDTH), nn.GELU())
         self.numbers_by_key = nn.Linear(hidden, FEATURE_WIDTH)
         self.numbers_alone = nn.Linear(FEATURE_WIDTH, 1)
+        # What is remembered of keys and values that training saw, beside what their texts say; row 0 is "not seen".
+        self.key_memory = nn.Embedding(shape.known_keys + 1, 3 * hidden, padding_idx=0)
+        self.value_memory = nn.Embedding(shape.known_values + 1, hidden + 1, padding_idx=0)
+        for memory in (self.key_memory, self.value_memory):
+            nn.init.zeros_(memory.weight)
         self.register_buffer("mean", torch.zeros(shape.numbers))
         self.register_buffer("scale", torch.ones(shape.numbers))
         nn.init.constant_(self.bias.bias, -2.0)
@@ -60,18 +67,20 @@ class Heads(nn.Module):
         spans: Tensor,
         values: Tensor,
         numbers: Tensor,
+        key_ids: Tensor,
+        value_ids: Tensor,
     ) -> Tensor:
         """Logits of the candidates of B items.
 
         Shapes: states (B, T, h), mask (B, T), key_at (B, K, 2), keys (B, K, d + kinds), owner (C, 2) item in the batch and key of the item,
-        spans (C, S, 2), values (C, d), numbers (C, n). Returns (C).
+        spans (C, S, 2), values (C, d), numbers (C, n), key_ids (B, K), value_ids (C). Returns (C).
         """
         scale = states.shape[-1] ** -0.5
         item, key = owner[:, 0], owner[:, 1]
         batch = torch.arange(states.shape[0], device=states.device)[:, None]
         read = torch.cat([states[batch, key_at[..., 0]], states[batch, key_at[..., 1]]], dim=-1)
         looked = self.key_norm(self.key(keys) + self.key_read(read))
-        start, end, attend = self.looks(looked).chunk(3, dim=-1)
+        start, end, attend = (self.looks(looked) + self.key_memory(key_ids)).chunk(3, dim=-1)
         places = states.transpose(1, 2)
         by_start, by_end = (start @ places) * scale, (end @ places) * scale
         first, last = spans[..., 0], spans[..., 1]
@@ -83,7 +92,10 @@ class Heads(nn.Module):
         weights = (attend @ places).float() * scale
         weights = torch.softmax(weights.masked_fill(mask[:, None] == 0, NOTHING), -1).to(states.dtype)
         seen = self.pooled(weights @ states) + looked
-        by_value = (self.value(values) * seen[item, key]).sum(-1) * scale * (values.abs().sum(-1) > 0)
+        remembered = self.value_memory(value_ids)
+        has_value = values.abs().sum(-1) > 0
+        by_value = ((self.value(values) + remembered[:, 1:]) * seen[item, key]).sum(-1) * scale * has_value
+        by_value = by_value + remembered[:, 0]
         inside = self.numbers((numbers - self.mean) / self.scale)
         by_key = (inside * self.numbers_by_key(looked)[item, key]).sum(-1)
         return (by_span + by_value + by_key + self.numbers_alone(inside).squeeze(-1)).float()
@@ -130,21 +142,9 @@ class ScorerNet(nn.Module):
             states = _states(layer(states, _additive(mask, states.dtype)))
         return states
 
-    def forward(
-        self,
-        states: Tensor,
-        mask: Tensor,
-        key_at: Tensor,
-        keys: Tensor,
-        owner: Tensor,
-        spans: Tensor,
-        values: Tensor,
-        numbers: Tensor,
-    ) -> Tensor:
-        """Logits from `lower`'s states; shapes as `Heads.forward`."""
-        return self.heads(
-            self.drop(self.upper(states, mask)), mask, key_at, keys, owner, spans, values, numbers
-        )
+    def forward(self, states: Tensor, mask: Tensor, **batch: Tensor) -> Tensor:
+        """Logits from `lower`'s states; the other inputs and shapes as `Heads.forward`."""
+        return self.heads(self.drop(self.upper(states, mask)), mask, **batch)
 
 
 def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:

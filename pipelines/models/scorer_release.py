@@ -1,46 +1,98 @@
-"""From trained weights to what recognition loads: released files in half precision, and the ONNX network made of them."""
+"""From trained weights to what recognition loads: one ONNX network in 8-bit integers, its tokenizer, and what they are."""
 
 from __future__ import annotations
 
+import json
+import shutil
+import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+import onnxruntime
 import torch
-from safetensors.torch import load_file, save_file
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from pipelines.library.scorer_form import META, NETWORK, OUTPUT, ScorerMeta, meta_text, read_meta
+from pipelines.library.scorer_form import META, NETWORK, OUTPUT, TOKENIZER, ScorerMeta, meta_text
+from pipelines.library.scorer_memory import MEMORY
 from pipelines.models.scorer_net import NetShape, ScorerNet
 
 WEIGHTS = "weights.safetensors"
+SETS = "sets.json"
+SPANS = 6
+INPUTS = {
+    "ids": {0: "tokens"},
+    "key_at": {0: "keys"},
+    "keys": {0: "keys"},
+    "owner": {0: "candidates"},
+    "spans": {0: "candidates"},
+    "values": {0: "candidates"},
+    "numbers": {0: "candidates"},
+    "key_ids": {0: "keys"},
+    "value_ids": {0: "candidates"},
+}
+LEAST_AGREEMENT = 0.98
+"""Correlation of the logits before and after: below it the integers have lost what was learned."""
 
 
 class ScorerRefused(ValueError):
-    """Weights that do not fit their base model."""
+    """Weights that do not fit their base model, or a network that answers otherwise than they do."""
 
 
-def release_weights(trained: Path, out: Path, meta: Mapping[str, Any]) -> Path:
-    """Write what training changed, in half precision, and what it is. Returns the folder."""
+def release_scorer(base: Path, trained: Path, sets: Path, out: Path) -> ScorerMeta:
+    """Write the network that recognition loads. Errors: ScorerRefused."""
+    weights = {name: value.float() for name, value in load_file(trained / WEIGHTS).items()}
+    shape = _shape(weights)
+    net = _OneItem(_net(base, shape, weights))
+    meta = ScorerMeta(
+        version=time.strftime("%Y%m%d.%H%M", time.gmtime()),
+        encoder=base.name,
+        vector=shape.vector,
+        kinds=shape.kinds,
+        numbers=shape.numbers,
+        trained_on=json.loads(sets.read_text("utf-8")),
+    )
     out.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.to(torch.float16) for name, value in load_file(trained / WEIGHTS).items()}
-    save_file(weights, out / WEIGHTS)
-    text = meta_text(ScorerMeta(version=time.strftime("%Y%m%d.%H%M", time.gmtime()), **meta))
-    (out / META).write_text(text, "utf-8")
-    return out
+    with tempfile.TemporaryDirectory(prefix="aiic-scorer-") as scratch:
+        exact, small = Path(scratch) / "exact.onnx", Path(scratch) / NETWORK
+        example = _example(meta)
+        torch.onnx.export(
+            net,
+            example,
+            str(exact),
+            input_names=list(INPUTS),
+            output_names=[OUTPUT],
+            dynamic_axes=INPUTS,
+            dynamo=False,
+            opset_version=17,
+        )
+        quantize_dynamic(exact, small, weight_type=QuantType.QInt8, per_channel=True)
+        _require_like(net, small, example)
+        (out / NETWORK).write_bytes(small.read_bytes())
+    shutil.copyfile(trained / MEMORY, out / MEMORY)
+    (out / TOKENIZER).write_bytes((base / TOKENIZER).read_bytes())
+    (out / META).write_text(meta_text(meta), "utf-8")
+    return meta
 
 
-def load_net(base: Path, released: Path) -> ScorerNet:
-    """The base model with the released weights. Errors: ScorerRefused when they do not belong together."""
-    meta = read_meta(released)
-    if base.name != meta.encoder:
-        raise ScorerRefused(f"{released} was trained on {meta.encoder}, not on {base.name}: train it again")
-    net = ScorerNet(str(base), NetShape(meta.vector, meta.kinds, meta.numbers))
-    weights = {name: value.float() for name, value in load_file(released / WEIGHTS).items()}
+def _shape(weights: dict[str, Tensor]) -> NetShape:
+    vector = weights["heads.value.weight"].shape[1]
+    return NetShape(
+        vector,
+        weights["heads.key.0.weight"].shape[1] - vector,
+        weights["heads.numbers.0.weight"].shape[1],
+        len(weights["heads.key_memory.weight"]) - 1,
+        len(weights["heads.value_memory.weight"]) - 1,
+    )
+
+
+def _net(base: Path, shape: NetShape, weights: dict[str, Tensor]) -> ScorerNet:
+    net = ScorerNet(str(base), shape)
     _, unknown = net.load_state_dict(weights, strict=False)
     if unknown:
-        raise ScorerRefused(f"{released} has weights that the network lacks ({unknown[0]}): train it again")
+        raise ScorerRefused(f"the weights have {unknown[0]}, which the network lacks: train it again")
     return net.eval()
 
 
@@ -60,53 +112,41 @@ class _OneItem(nn.Module):
         spans: Tensor,
         values: Tensor,
         numbers: Tensor,
+        key_ids: Tensor,
+        value_ids: Tensor,
     ) -> Tensor:
         mask = torch.ones_like(ids)[None]
         states = self.net.upper(self.net.lower(ids[None], mask), mask)
         owners = torch.stack([torch.zeros_like(owner), owner], dim=1)
-        return self.net.heads(states, mask, key_at[None], keys[None], owners, spans, values, numbers)
-
-
-def build_network(base: Path, released: Path, out: Path) -> None:
-    """Write the ONNX network, its tokenizer and its description into `out`. Errors: ScorerRefused."""
-    meta = read_meta(released)
-    net = _OneItem(load_net(base, released))
-    out.mkdir(parents=True, exist_ok=True)
-    torch.onnx.export(
-        net,
-        _example(meta),
-        str(out / NETWORK),
-        input_names=list(INPUTS),
-        output_names=[OUTPUT],
-        dynamic_axes=INPUTS,
-        dynamo=False,
-        opset_version=17,
-    )
-    (out / "tokenizer.json").write_bytes((base / "tokenizer.json").read_bytes())
-    (out / META).write_text((released / META).read_text("utf-8"), "utf-8")
-
-
-INPUTS = {
-    "ids": {0: "tokens"},
-    "key_at": {0: "keys"},
-    "keys": {0: "keys"},
-    "owner": {0: "candidates"},
-    "spans": {0: "candidates"},
-    "values": {0: "candidates"},
-    "numbers": {0: "candidates"},
-}
+        return self.net.heads(
+            states, mask, key_at[None], keys[None], owners, spans, values, numbers, key_ids[None], value_ids
+        )
 
 
 def _example(meta: ScorerMeta) -> tuple[Tensor, ...]:
-    """Any input of the right shapes: what the network is traced with."""
+    """Any input of the right shapes: what the network is traced and compared with."""
     torch.manual_seed(0)
-    candidates, keys, tokens = 7, 3, 12
+    candidates, keys, tokens = 40, 3, 24
+    first = torch.randint(-1, tokens - 3, (candidates, SPANS, 1))
     return (
         torch.randint(1_000, 2_000, (tokens,)),
-        torch.randint(0, tokens, (keys, 2)),
-        torch.randn(keys, meta.vector + meta.kinds),
+        torch.tensor([[15, 17], [18, 20], [21, 23]]),
+        torch.cat([nn.functional.normalize(torch.randn(keys, meta.vector)), torch.eye(keys, meta.kinds)], 1),
         torch.randint(0, keys, (candidates,)),
-        torch.randint(-1, tokens, (candidates, meta.spans, 2)),
-        torch.randn(candidates, meta.vector),
-        torch.randn(candidates, meta.numbers),
+        torch.cat([first, first + 1], dim=2).where(first >= 0, torch.tensor(-1)),
+        nn.functional.normalize(torch.randn(candidates, meta.vector)),
+        torch.rand(candidates, meta.numbers),
+        torch.tensor([0, 1, 1]),
+        torch.randint(0, 2, (candidates,)),
     )
+
+
+def _require_like(net: nn.Module, path: Path, example: tuple[Tensor, ...]) -> None:
+    with torch.no_grad():
+        wanted = net(*example).numpy()
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    inputs = {name: value.numpy() for name, value in zip(INPUTS, example, strict=True)}
+    found = session.run(None, inputs)[0]
+    agreement = float(np.corrcoef(wanted, found)[0, 1])
+    if not agreement > LEAST_AGREEMENT:
+        raise ScorerRefused(f"in integers the network's logits agree to {agreement:.3f} only")

@@ -14,6 +14,8 @@ class ScorerRows:
     """Labelled items under one another. Row i of an item array ends at `*_end[i]`; the candidates are of labelled keys.
 
     `names` item ids (an item of many keys has several rows), `folds` by product family, `pair` the key's place among its category's, one a candidate.
+
+    `values` and `value_names` are a table that `value_row` points into, -1 for none.
     """
 
     names: npt.NDArray[np.str_]
@@ -22,10 +24,12 @@ class ScorerRows:
     ids_end: npt.NDArray[np.int64]
     key_at: npt.NDArray[np.int16]
     keys: npt.NDArray[np.float16]
+    key_names: npt.NDArray[np.uint64]
     keys_end: npt.NDArray[np.int64]
     owner: npt.NDArray[np.int32]
     spans: npt.NDArray[np.int16]
     values: npt.NDArray[np.float16]
+    value_names: npt.NDArray[np.uint64]
     value_row: npt.NDArray[np.int32]
     numbers: npt.NDArray[np.float32]
     labels: npt.NDArray[np.bool_]

@@ -18,12 +18,14 @@ from torch.utils.data import Dataset
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
+from pipelines.library.scorer_memory import MEMORY, Names, ids_of
 from pipelines.models.scorer_net import FROZEN_LAYERS, NetShape, ScorerNet
 from pipelines.models.scorer_rows import ScorerRows
 
 WEIGHTS, SCORES, LOSSES = "weights.safetensors", "scores.npz", "loss.jsonl"
 ITEMS_A_STEP = 8
 Batch = dict[str, Tensor]
+Memory = tuple[Names, Names]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class ScorerTraining:
     seed: int = 0
     encoder_rate: float = 3e-4
     heads_rate: float = 1.5e-3
+    memory_rate: float = 5e-3
+    forget: float = 0.3
     warmup_steps: int = 40
     save_steps: int = 200
 
@@ -44,9 +48,13 @@ class ScorerTraining:
 class ScorerItems(Dataset[Batch]):
     """Some items of the rows, with the states that the frozen layers give them."""
 
-    def __init__(self, rows: ScorerRows, chosen: Sequence[int]) -> None:
+    def __init__(self, rows: ScorerRows, chosen: Sequence[int], memory: Memory | None = None) -> None:
         self.rows, self.chosen = rows, list(chosen)
         self.states: list[Tensor] = []
+        self.forget = 0.0
+        known_keys, known_values = memory if memory else memory_of(rows)
+        self.key_ids = ids_of(rows.key_names, known_keys)
+        self.value_ids = ids_of(rows.value_names, known_values)
 
     def __len__(self) -> int:
         return len(self.chosen)
@@ -67,8 +75,15 @@ class ScorerItems(Dataset[Batch]):
             "spans": torch.from_numpy(rows.spans[cut].astype(np.int64)),
             "values": torch.from_numpy(values),
             "numbers": torch.from_numpy(rows.numbers[cut]),
+            "key_ids": self._remembered(self.key_ids[keys]),
+            "value_ids": self._remembered(np.where(place >= 0, self.value_ids[place], 0)),
             "labels": torch.from_numpy(rows.labels[cut].astype(np.float32)),
         }
+
+    def _remembered(self, ids: np.ndarray[Any, np.dtype[np.int64]]) -> Tensor:
+        """Identities, some of them forgotten: what was never seen must be told by its text alone."""
+        found = torch.from_numpy(ids)
+        return found * (torch.rand(found.shape) >= self.forget) if self.forget else found
 
     def ids(self, at: int) -> Tensor:
         """The tokens of one item."""
@@ -99,10 +114,11 @@ def collate(items: Sequence[Batch]) -> Batch:
         "mask": (torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]).long(),
         "key_at": pad([item["key_at"] for item in items], batch_first=True),
         "keys": pad([item["keys"] for item in items], batch_first=True),
+        "key_ids": pad([item["key_ids"] for item in items], batch_first=True),
         "owner": torch.cat(owners),
         **{
             name: torch.cat([item[name] for item in items])
-            for name in ("spans", "values", "numbers", "labels")
+            for name in ("spans", "values", "numbers", "value_ids", "labels")
         },
     }
 
@@ -127,22 +143,23 @@ def train_scorer(rows: ScorerRows, cfg: ScorerTraining, out: Path, left_out: Set
         import torch_npu  # type: ignore[import-not-found]  # noqa: F401  registers the device
     torch.set_num_threads(cfg.threads)
     set_seed(cfg.seed)
-    net = ScorerNet(
-        cfg.base_dir,
-        NetShape(rows.values.shape[1], rows.keys.shape[1] - rows.values.shape[1], rows.numbers.shape[1]),
-    )
+    net = ScorerNet(cfg.base_dir, shape_of(rows))
     train = ScorerItems(rows, [n for n in range(len(rows.names)) if int(rows.folds[n]) not in left_out])
     standardise(net, rows.numbers)
     started_s = time.monotonic()
     train.encode(net, cfg.device)
     print(f"{len(train)} items, lower layers computed in {time.monotonic() - started_s:.0f} s", flush=True)
+    train.forget = cfg.forget
     net.train()
     model = _Trained(net)
     steps = math.ceil(len(train) / ITEMS_A_STEP * cfg.epochs)
+    memories = [net.heads.key_memory.weight, net.heads.value_memory.weight]
+    memory = set(map(id, memories))
     optimizer = torch.optim.AdamW(
         [
             {"params": net.trained.parameters(), "lr": cfg.encoder_rate},
-            {"params": net.heads.parameters(), "lr": cfg.heads_rate},
+            {"params": [p for p in net.heads.parameters() if id(p) not in memory], "lr": cfg.heads_rate},
+            {"params": memories, "lr": cfg.memory_rate, "weight_decay": 0.0},
         ],
         weight_decay=0.01,
     )
@@ -164,9 +181,24 @@ def train_scorer(rows: ScorerRows, cfg: ScorerTraining, out: Path, left_out: Set
     )
     kept = {name: value.contiguous() for name, value in net.state_dict().items() if is_released(name)}
     save_file(kept, out / WEIGHTS)
+    known_keys, known_values = memory_of(rows)
+    np.savez_compressed(out / MEMORY, keys=known_keys, values=known_values)
     if left_out:
         held = ScorerItems(rows, [n for n in range(len(rows.names)) if int(rows.folds[n]) in left_out])
         _save_scores(held, net, cfg.device, out / SCORES)
+
+
+def memory_of(rows: ScorerRows) -> Memory:
+    """The names of the keys and values of some rows, in order: what a network trained on them remembers."""
+    return np.unique(rows.key_names), np.unique(rows.value_names)
+
+
+def shape_of(rows: ScorerRows) -> NetShape:
+    """The network's sizes for some rows."""
+    vector = rows.values.shape[1]
+    kinds = rows.keys.shape[1] - vector
+    known_keys, known_values = memory_of(rows)
+    return NetShape(vector, kinds, rows.numbers.shape[1], len(known_keys), len(known_values))
 
 
 def is_released(name: str) -> bool:

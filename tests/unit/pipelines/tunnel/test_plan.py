@@ -133,7 +133,9 @@ def test_the_same_inputs_are_the_same_plan():
 
 @pytest.mark.parametrize("name", [field.name for field in fields(PlanInputs)])
 def test_every_changed_input_is_a_new_plan(name):
-    other = {"recognition": {"discriminator": "all", "top_k": 10}, "rows_per_shard": 7, "turn": 1}.get(name, "changed")
+    other = {"recognition": {"discriminator": "all", "top_k": 10}, "rows_per_shard": 7, "turn": 1}.get(
+        name, "changed"
+    )
     assert plan_id_of(replace(INPUTS, **{name: other})) != plan_id_of(INPUTS)
 
 
