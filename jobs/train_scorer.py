@@ -62,10 +62,7 @@ def data(args: argparse.Namespace) -> None:
         vectors = asyncio.run(key_vectors(found.release))
         counts[folder.name] = len(found.listings)
         print(f"{folder.name}: {len(found.listings)} items", flush=True)
-        add_set(
-            builder, found.release, found.listings, found.gold, found.vectors,
-            lambda category, known=vectors: known[category.category_id], tokenizer, leave_one_out=True,
-        )  # fmt: skip
+        add_set(builder, found.release, found.listings, found.gold, found.vectors, vectors, tokenizer, True)
     rows = builder.rows()
     save_rows(rows, args.out / ROWS)
     (args.out / "sets.json").write_text(json.dumps(counts), "utf-8")

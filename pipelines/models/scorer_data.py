@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.library.keys import CategoryView, CategoryViews, KeyView
+from pipelines.library.keys import CategoryViews, KeyView
 from pipelines.library.pairs import Floats, item_pairs, similar_values
 from pipelines.library.ranker import PairInput
 from pipelines.library.scorer_input import MAX_KEYS, ScorerInput, Tokenizer, key_rows, scorer_inputs
@@ -77,14 +77,14 @@ def add_set(
     listings: Sequence[Listing],
     gold: Gold,
     vectors: Floats,
-    key_vectors: Callable[[CategoryView], Floats],
+    key_vectors: Mapping[str, Floats],
     tokenizer: Tokenizer,
     leave_one_out: bool,
     report: Callable[[int], None] = lambda _done: None,
 ) -> None:
     """Add the labelled pairs of a set, each item seen as if the ontology had never seen it (as `ranker_rows`).
 
-    Shapes: N listings, vectors (N, d).
+    Shapes: N listings, vectors (N, d); `key_vectors` hold (keys, d) by category.
     """
     views = CategoryViews(release.snapshot)
     values: dict[str, Floats] = {}
@@ -97,7 +97,9 @@ def add_set(
         offered = [
             values.setdefault(v.value_set_id, release.value_vectors(v.value_set_id)) for v in category.keys
         ]
-        groups = scorer_inputs(made, tokenizer, key_rows(category, key_vectors(category)), offered)
+        groups = scorer_inputs(
+            made, tokenizer, key_rows(category, key_vectors[category.category_id]), offered
+        )
         for n, group in enumerate(groups):
             part = slice(n * MAX_KEYS, (n + 1) * MAX_KEYS)
             cut, true = _labelled(group, made.pairs[part], category.keys[part], labels)

@@ -30,7 +30,7 @@ class NetShape:
     known_values: int = 0
 
 
-class Heads(nn.Module):
+class Heads(nn.Module):  # type: ignore[misc]
     """From token states and encoded keys and values to one logit a candidate."""
 
     def __init__(self, hidden: int, shape: NetShape) -> None:
@@ -101,7 +101,7 @@ class Heads(nn.Module):
         return (by_span + by_value + by_key + self.numbers_alone(inside).squeeze(-1)).float()
 
 
-class ScorerNet(nn.Module):
+class ScorerNet(nn.Module):  # type: ignore[misc]
     """Encoder and heads. `lower` gives the states below the trained layers, which never change for an item."""
 
     def __init__(self, base_dir: str, shape: NetShape, dropout: float = 0.1) -> None:

@@ -93,10 +93,11 @@ def _net(base: Path, shape: NetShape, weights: dict[str, Tensor]) -> ScorerNet:
     _, unknown = net.load_state_dict(weights, strict=False)
     if unknown:
         raise ScorerRefused(f"the weights have {unknown[0]}, which the network lacks: train it again")
-    return net.eval()
+    net.eval()
+    return net
 
 
-class _OneItem(nn.Module):
+class _OneItem(nn.Module):  # type: ignore[misc]
     """The network for one item: what recognition calls."""
 
     def __init__(self, net: ScorerNet) -> None:

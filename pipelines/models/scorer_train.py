@@ -19,6 +19,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
 from pipelines.library.scorer_memory import MEMORY, Names, ids_of
+from pipelines.models.device import prepare_device
 from pipelines.models.scorer_net import FROZEN_LAYERS, NetShape, ScorerNet
 from pipelines.models.scorer_rows import ScorerRows
 
@@ -45,7 +46,7 @@ class ScorerTraining:
     save_steps: int = 200
 
 
-class ScorerItems(Dataset[Batch]):
+class ScorerItems(Dataset[Batch]):  # type: ignore[misc]
     """Some items of the rows, with the states that the frozen layers give them."""
 
     def __init__(self, rows: ScorerRows, chosen: Sequence[int], memory: Memory | None = None) -> None:
@@ -123,7 +124,7 @@ def collate(items: Sequence[Batch]) -> Batch:
     }
 
 
-class _Trained(nn.Module):
+class _Trained(nn.Module):  # type: ignore[misc]
     """The net with its loss, as Trainer wants it."""
 
     def __init__(self, net: ScorerNet) -> None:
@@ -139,9 +140,7 @@ class _Trained(nn.Module):
 
 def train_scorer(rows: ScorerRows, cfg: ScorerTraining, out: Path, left_out: Set[int]) -> None:
     """Train on all folds but some, from the last checkpoint if there is one; write weights, and the scores of those folds."""
-    if cfg.device == "npu":
-        import torch_npu  # type: ignore[import-not-found]  # noqa: F401  registers the device
-    torch.set_num_threads(cfg.threads)
+    prepare_device(cfg.device, cfg.threads)
     set_seed(cfg.seed)
     net = ScorerNet(cfg.base_dir, shape_of(rows))
     train = ScorerItems(rows, [n for n in range(len(rows.names)) if int(rows.folds[n]) not in left_out])
@@ -256,7 +255,7 @@ def _arguments(cfg: ScorerTraining, out: Path, steps: int) -> TrainingArguments:
     )
 
 
-class _Say(TrainerCallback):
+class _Say(TrainerCallback):  # type: ignore[misc]
     """Prints loss, rate and remaining time, and keeps the losses for the curve."""
 
     def __init__(self, out: Path) -> None:
