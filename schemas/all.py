@@ -10,6 +10,7 @@ from schemas.knowledge import KnowledgeRow
 from schemas.listing import Listing
 from schemas.ontology import AttributeKey, AttributeValue, Category, ScenarioTag
 from schemas.report import RunReport
+from schemas.results import KnowledgeResults
 from schemas.shard import Reject, ShardEntry, ShardItem
 
 CONTRACTS: tuple[Contract, ...] = tuple(
@@ -22,6 +23,7 @@ CONTRACTS: tuple[Contract, ...] = tuple(
         AttributeValue,
         ScenarioTag,
         KnowledgeRow,
+        KnowledgeResults,
         Change,
         ShardItem,
         ShardEntry,
