@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from schemas.change import Change
 from schemas.contract import Contract, contract_of
+from schemas.dead_letter import DeadLetter
+from schemas.event import ItemEvent
 from schemas.gold import GoldPair
 from schemas.item import Item
 from schemas.knowledge import KnowledgeRow
@@ -23,12 +25,14 @@ CONTRACTS: tuple[Contract, ...] = tuple(
         AttributeValue,
         ScenarioTag,
         KnowledgeRow,
+        ItemEvent,
         KnowledgeResults,
         Change,
         ShardItem,
         ShardEntry,
         Reject,
         RunReport,
+        DeadLetter,
         GoldPair,
     )
 )

@@ -53,9 +53,7 @@ class KnowledgeResults:
         metadata={"minimum": 0, "doc": "time of the newest input, Unix ms, UTC; the greatest of all rows"}
     )
     tier: str = field(metadata={"enum": TIERS, "doc": "tier that computed the rows"})
-    run_id: str = field(
-        metadata={"min_length": 1, "max_length": 200, "doc": "run or job that computed them"}
-    )
+    run_id: str = field(metadata={"min_length": 1, "max_length": 200, "doc": "run or job that computed them"})
     rows: tuple[KnowledgeRow, ...] = field(
         metadata={"doc": "rows to merge, all of item_id; those of one state belong together"}
     )
