@@ -149,6 +149,8 @@ def rows_at(
             continue
         row = state.rows[attr] if since_ms == times[-1] else earlier.get((attr, since_ms))
         if row is None:
-            raise HistoryGap(f"{attr} as of {since_ms} is missing: rebuild the store (`./aiic serve --rebuild`)")
+            raise HistoryGap(
+                f"{attr} as of {since_ms} is missing: rebuild the store (`./aiic serve --rebuild`)"
+            )
         found.append(row)
     return found

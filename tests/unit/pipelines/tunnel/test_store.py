@@ -151,7 +151,11 @@ def test_clocks_that_go_back_do_not_reorder_history() -> None:
         state = step.state
         history.update(step.earlier)
     assert state.known == {"form": (100, 101, 102)}
-    assert [found.version for moment in (100, 101, 102) for found in rows_at(state, history, moment)] == [1, 2, 3]
+    assert [found.version for moment in (100, 101, 102) for found in rows_at(state, history, moment)] == [
+        1,
+        2,
+        3,
+    ]
 
 
 def test_rows_older_than_the_days_kept_go_but_the_one_that_held_at_the_horizon() -> None:
