@@ -53,6 +53,20 @@ class VllmSection:
 
 
 @dataclass(frozen=True, slots=True)
+class FlinkSection:
+    """A session cluster of one JobManager and one TaskManager."""
+
+    port: int
+    rpc_port: int
+    jars_dir: Path
+    slots: int
+    jobmanager_mb: int
+    taskmanager_mb: int
+    managed_mb: int
+    start_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class LocalConfig:
     """The whole local stack."""
 
@@ -60,6 +74,7 @@ class LocalConfig:
     kafka: KafkaSection
     discriminator: VllmSection
     encoder: VllmSection
+    flink: FlinkSection
 
     @property
     def kafka_servers(self) -> str:
@@ -71,7 +86,7 @@ class LocalConfig:
         return f"http://{self.stack.host}:{section.port}"
 
 
-Section = TypeVar("Section", StackSection, KafkaSection, VllmSection)
+Section = TypeVar("Section", StackSection, KafkaSection, VllmSection, FlinkSection)
 
 
 def load_config(path: Path = DEFAULT_FILE, *, env: Mapping[str, str], root: Path = ROOT) -> LocalConfig:
@@ -88,6 +103,7 @@ def load_config(path: Path = DEFAULT_FILE, *, env: Mapping[str, str], root: Path
         "kafka": KafkaSection,
         "discriminator": VllmSection,
         "encoder": VllmSection,
+        "flink": FlinkSection,
     }
     if set(raw) != set(kinds):
         raise ConfigError(f"{path}: sections must be {sorted(kinds)}, found {sorted(raw)}")

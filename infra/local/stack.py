@@ -9,10 +9,13 @@ from pathlib import Path
 from infra.local import process, state
 from infra.local.component import Component
 from infra.local.config import LocalConfig
+from infra.local.flink import flink_component
 from infra.local.kafka import kafka_component
 from infra.local.vllm import vllm_component
 
-NAMES = ("discriminator", "encoder", "kafka")
+NAMES = ("discriminator", "encoder", "kafka", "flink")
+# What `aiic up` starts unless told: the stream jobs' cluster is for those who run stream jobs.
+DEFAULT = ("discriminator", "encoder", "kafka")
 POLL_S = 0.5
 HEARTBEAT_S = 15.0
 LOG_TAIL_LINES = 15
@@ -42,7 +45,7 @@ class ComponentStatus:
     log: str | None
 
 
-def components(config: LocalConfig, names: Sequence[str] = NAMES) -> list[Component]:
+def components(config: LocalConfig, names: Sequence[str] = DEFAULT) -> list[Component]:
     """Describe the named components, in starting order.
 
     Errors: StackError on an unknown name.
@@ -54,8 +57,16 @@ def components(config: LocalConfig, names: Sequence[str] = NAMES) -> list[Compon
         "kafka": lambda: kafka_component(config),
         "discriminator": lambda: vllm_component("discriminator", config.discriminator, config),
         "encoder": lambda: vllm_component("encoder", config.encoder, config),
+        "flink": lambda: flink_component(config),
     }
     return [made[name]() for name in NAMES if name in names]
+
+
+def started(config: LocalConfig) -> tuple[str, ...]:
+    """The components that `up` starts by itself, and those that somebody has started besides."""
+    return tuple(
+        name for name in NAMES if name in DEFAULT or state.load(config.stack.state_dir, name) is not None
+    )
 
 
 def up(config: LocalConfig, wanted: Sequence[Component], report: Report, env: Mapping[str, str]) -> None:

@@ -28,7 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "up", help="start the local stack and wait until it is healthy; safe to repeat"
     )
     down = subparsers.add_parser(
-        "down", help="end what `up` started; logs stay, and Kafka's data unless --wipe"
+        "down", help="end what `up` started; logs stay, and all data unless --wipe"
     )
     status = subparsers.add_parser(
         "status", help="health, ports, pids, memory; exit code 1 when not all is up"
@@ -37,11 +37,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     for parser, run in ((up, _up), (down, _down), (status, _status), (logs, _logs)):
         parser.add_argument("--config", type=Path, default=DEFAULT_FILE, help="settings, default %(default)s")
         parser.set_defaults(func=_guarded(run))
-    for parser in (up, down, status):
-        parser.add_argument(
-            "--only", type=_names, default=stack.NAMES, help=f"some of {','.join(stack.NAMES)}"
-        )
-    down.add_argument("--wipe", action="store_true", help="also delete Kafka's data and all logs")
+    defaults = ((up, stack.DEFAULT, "all but flink"), (down, stack.NAMES, "all"), (status, None, "all but a flink never started"))
+    for parser, names, told in defaults:
+        some = f"some of {','.join(stack.NAMES)}; default {told}"
+        parser.add_argument("--only", type=_names, default=names, help=some)
+    down.add_argument("--wipe", action="store_true", help="also delete Kafka's and Flink's data and all logs")
     status.add_argument("--json", action="store_true", help="for programs")
     logs.add_argument("name", choices=stack.NAMES)
     logs.add_argument("-f", "--follow", action="store_true", help="go on until interrupted")
@@ -83,13 +83,13 @@ def _down(args: argparse.Namespace, config: LocalConfig) -> int:
         raise StackError("--wipe deletes the data of the whole stack: use it without --only")
     stack.down(config, args.only, _say)
     if args.wipe:
-        for folder in ("kafka", "logs"):
+        for folder in ("kafka", "flink", "logs"):
             shutil.rmtree(config.stack.state_dir / folder, ignore_errors=True)
     return 0
 
 
 def _status(args: argparse.Namespace, config: LocalConfig) -> int:
-    rows = stack.status(config, stack.components(config, args.only))
+    rows = stack.status(config, stack.components(config, args.only or stack.started(config)))
     print(json.dumps([asdict(row) for row in rows], indent=2) if args.json else _table(rows))
     return 0 if all(row.health == "up" for row in rows) else 1
 
