@@ -67,7 +67,7 @@ def _pod(profile: Profile, registry: str) -> Manifest:
             "securityContext": container_security(cluster),
             "volumeMounts": [
                 {"name": "models", "mountPath": "/models", "readOnly": True},
-                {"name": "work", "mountPath": "/work"},
+                {"name": "output", "mountPath": "/output"},
                 {"name": "tmp", "mountPath": "/tmp"},
                 {"name": "shm", "mountPath": "/dev/shm"},
                 *mounts,
@@ -91,7 +91,7 @@ def _pod(profile: Profile, registry: str) -> Manifest:
                 "name": "models",
                 "persistentVolumeClaim": {"claimName": cluster.models_claim, "readOnly": True},
             },
-            {"name": "work", "persistentVolumeClaim": {"claimName": training.work_claim}},
+            {"name": "output", "persistentVolumeClaim": {"claimName": training.work_claim}},
             {"name": "tmp", "emptyDir": {"sizeLimit": "10Gi"}},
             {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": f"{training.shm_gib}Gi"}},
             *volumes,

@@ -210,11 +210,11 @@ def test_training_goes_on_in_its_claim_on_its_device() -> None:
     pod = job["spec"]["template"]["spec"]
     trainers = [*pod["initContainers"], *pod["containers"]]
     claims = {one["name"]: one["persistentVolumeClaim"]["claimName"] for one in pod["volumes"] if "persistentVolumeClaim" in one}  # fmt: skip
-    assert claims["work"] == claim["metadata"]["name"]
+    assert claims["output"] == claim["metadata"]["name"]
     for trainer in trainers:
         command = trainer["command"]
         assert command[command.index("--device") + 1] == "npu"
-        assert command[command.index("--out") + 1].startswith("/work/")
+        assert command[command.index("--out") + 1].startswith("/output/")
         assert trainer["resources"]["limits"]["huawei.com/Ascend910"] == "1"
     assert (pod["restartPolicy"], job["spec"]["backoffLimit"]) == ("Never", 3)
 
@@ -234,8 +234,8 @@ def test_the_training_commands_understand_their_arguments(name: str, monkeypatch
             importlib.import_module(command[2]).main()
     device = load_profile(name).training.device
     assert {module: (args.device, str(args.out)) for module, args in seen.items()} == {
-        "jobs.train_encoder": (device, "/work/encoder"),
-        "jobs.train_sft": (device, "/work/sft"),
+        "jobs.train_encoder": (device, "/output/encoder"),
+        "jobs.train_sft": (device, "/output/sft"),
     }
 
 
