@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +32,16 @@ class FaissSearcher:
 
 
 @dataclass(frozen=True, slots=True)
-class FaissSearch:
-    """Makes Faiss searchers. Sets of more than `approximate_above` rows get an HNSW graph.
+class FaissGraphs:
+    """HNSW graphs for sets of more than `above` rows.
 
     Exact search of 50,000 vectors of 384 numbers takes some 5 ms on one core; a graph pays above that.
     """
 
-    approximate_above: int | None = 50_000
+    above: int = 50_000
     neighbours: int = 32
     build_breadth: int = 200
     search_breadth: int = 128
-
-    def exact(self, vectors: Floats) -> FaissSearcher:
-        """A searcher that compares with every row."""
-        index = faiss.IndexFlatIP(vectors.shape[1])
-        index.add(np.ascontiguousarray(vectors, np.float32))
-        return FaissSearcher(index)
 
     def build(self, vectors: Floats, path: Path) -> None:
         """Write an HNSW index of the vectors."""
@@ -60,4 +54,17 @@ class FaissSearch:
         """A searcher on an index that `build` wrote."""
         index: Any = faiss.read_index(str(path))
         index.hnsw.efSearch = self.search_breadth
+        return FaissSearcher(index)
+
+
+@dataclass(frozen=True, slots=True)
+class FaissSearch:
+    """Makes Faiss searchers. `approximate`: graphs for large sets, None to compare with every row always."""
+
+    approximate: FaissGraphs | None = field(default_factory=FaissGraphs)
+
+    def exact(self, vectors: Floats) -> FaissSearcher:
+        """A searcher that compares with every row."""
+        index = faiss.IndexFlatIP(vectors.shape[1])
+        index.add(np.ascontiguousarray(vectors, np.float32))
         return FaissSearcher(index)

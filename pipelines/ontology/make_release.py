@@ -24,7 +24,7 @@ from pipelines.ontology.release import (
     same_model,
     write_manifest,
 )
-from pipelines.ontology.search import ExactSearch, SearchBackend
+from pipelines.ontology.search import ApproximateIndexes, ExactSearch, SearchBackend
 from pipelines.ontology.snapshot import Snapshot, ValueSet
 from pipelines.ontology.source_rows import Progress, no_progress
 from pipelines.ontology.store import OntologyStore
@@ -121,23 +121,23 @@ class _Indexes:
         self, into: Path, snapshot: Snapshot, vectors: VectorStore, progress: Progress
     ) -> dict[str, str]:
         """Put the index of each large set into a release; return their file names by set."""
-        limit = self.search.approximate_above
-        if limit is None:
+        indexes = self.search.approximate
+        if indexes is None:
             return {}
-        large = [found for found in snapshot.value_sets.values() if len(found.values) > limit]
+        large = [found for found in snapshot.value_sets.values() if len(found.values) > indexes.above]
         for done, found in enumerate(large):
             progress("index", done, len(large))
-            shutil.copyfile(self._built(found, vectors), into / _index_name(found))
+            shutil.copyfile(self._built(found, vectors, indexes), into / _index_name(found))
         if large:
             progress("index", len(large), len(large))
         return {found.value_set_id: _index_name(found) for found in large}
 
-    def _built(self, found: ValueSet, vectors: VectorStore) -> Path:
-        path = self.folder / digest(repr(self.search)) / _index_name(found)
+    def _built(self, found: ValueSet, vectors: VectorStore, indexes: ApproximateIndexes) -> Path:
+        path = self.folder / digest(repr(indexes)) / _index_name(found)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             rows = vectors.gather([value_text(found.context, value.text) for value in found.values])
-            write_file(path, lambda file: self.search.build(rows.astype(np.float32), file))
+            write_file(path, lambda file: indexes.build(rows.astype(np.float32), file))
         return path
 
 

@@ -142,9 +142,9 @@ class Release:
         return scores, _named(positions, [link.key.key_id for link in links])
 
     def _value_searcher(self, value_set_id: str) -> Searcher:
-        index = self.manifest.indexes.get(value_set_id)
-        if index is not None and self._backend.approximate_above is not None:
-            return self._backend.load(self.folder / index)
+        index, indexes = self.manifest.indexes.get(value_set_id), self._backend.approximate
+        if index is not None and indexes is not None:
+            return indexes.load(self.folder / index)
         return self._backend.exact(self.value_vectors(value_set_id))
 
     def _exact(self, array: str, rows: Any) -> Searcher:

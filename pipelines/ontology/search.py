@@ -28,21 +28,29 @@ class Searcher(Protocol):
         """
 
 
+class ApproximateIndexes(Protocol):
+    """Writes and reads indexes of large sets."""
+
+    @property
+    def above(self) -> int:
+        """Sets of more rows than this get an index."""
+
+    def build(self, vectors: Floats, path: Path) -> None:
+        """Write an index of the vectors."""
+
+    def load(self, path: Path) -> Searcher:
+        """A searcher on an index that `build` wrote."""
+
+
 class SearchBackend(Protocol):
     """Makes searchers; `infra.faiss.FaissSearch` is the production one."""
 
     @property
-    def approximate_above(self) -> int | None:
-        """Sets of more rows than this get a stored approximate index; None: never."""
+    def approximate(self) -> ApproximateIndexes | None:
+        """Indexes for large sets; None: every set is searched exactly."""
 
     def exact(self, vectors: Floats) -> Searcher:
         """A searcher that compares with every row."""
-
-    def build(self, vectors: Floats, path: Path) -> None:
-        """Write an approximate index of the vectors."""
-
-    def load(self, path: Path) -> Searcher:
-        """A searcher on an index that `build` wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +71,14 @@ class ExactSearcher:
 class ExactSearch:
     """A backend without any approximate index: right for every size, slow for very large sets."""
 
-    approximate_above: int | None = None
+    @property
+    def approximate(self) -> None:
+        """None: see `SearchBackend.approximate`."""
+        return None
 
     def exact(self, vectors: Floats) -> Searcher:
         """See `SearchBackend.exact`."""
         return ExactSearcher(vectors)
-
-    def build(self, vectors: Floats, path: Path) -> None:
-        """Not supported. Errors: NotImplementedError."""
-        raise NotImplementedError("ExactSearch stores no index")
-
-    def load(self, path: Path) -> Searcher:
-        """Not supported. Errors: NotImplementedError."""
-        raise NotImplementedError("ExactSearch reads no index")
 
 
 def padded(

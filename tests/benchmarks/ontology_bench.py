@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from infra.faiss import FaissSearch
+from infra.faiss import FaissGraphs, FaissSearch
 from infra.vllm import EncoderClient
 from pipelines.ontology.release import Release, open_release
 from tests.benchmarks.parts import BENCH, compose, write_part
@@ -142,10 +142,10 @@ def search_figures(folder: Path, encoder_url: str) -> dict[str, float]:
     texts, queries = asyncio.run(_encoded(release, encoder_url))
     truth = _top(queries, texts)
     halves = _top(queries, texts.astype(np.float16).astype(np.float32))
-    backend = FaissSearch()
+    graphs = FaissGraphs()
     index = folder.parent / "bench.bin"
-    backend.build(texts, index)
-    _, graph = backend.load(index).search(queries, TOP_K)
+    graphs.build(texts, index)
+    _, graph = graphs.load(index).search(queries, TOP_K)
     largest = max(release.snapshot.value_sets.values(), key=lambda found: len(found.values))
     started_s = time.monotonic()
     for query in queries:
