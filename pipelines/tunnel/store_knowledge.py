@@ -97,11 +97,16 @@ class KnowledgeStore:
         """
         with self.kv.writing() as writer:
             _check_term(writer, term)
-            states = self._states(writer, [one.item_id for one in given])
+            before = self._states(writer, [one.item_id for one in given])
+            after = dict(before)
             done = Applied()
             for one in given:
-                changed = self._apply_item(writer, states, one)
-                done += Applied(1, len(one.rows), int(changed > 0), changed)
+                changed = self._step(writer, after, one)
+                done += Applied(1, len(one.rows), 0, changed)
+            different = [item_id for item_id, state in after.items() if state is not before[item_id]]
+            for item_id in different:
+                _write_item(writer, item_id, before[item_id], after[item_id])
+            done += Applied(changed_items=len(different))
             for (topic, partition), offset in (positions or {}).items():
                 writer.put(keys.position_key(topic, partition), b"%d" % offset)
             if status:
@@ -204,27 +209,30 @@ class KnowledgeStore:
             item_id: state_of(raw) if raw else EMPTY for item_id, raw in zip(distinct, found, strict=True)
         }
 
-    def _apply_item(self, writer: Writer, states: dict[str, ItemState], given: ItemRows) -> int:
-        """Apply rows of one item; returns how many rows changed."""
-        before = states[given.item_id]
-        step = apply_rows(before, given, self.limits)
+    def _step(self, writer: Writer, states: dict[str, ItemState], given: ItemRows) -> int:
+        """Apply rows of one item to its state; returns how many rows changed."""
+        step = apply_rows(states[given.item_id], given, self.limits)
         if step is None:
             return 0
-        after, item_id = step.state, given.item_id
         for (attr, known_ms), row in step.earlier.items():
-            writer.put(keys.history_key(item_id, attr, known_ms), row_bytes(row))
+            writer.put(keys.history_key(given.item_id, attr, known_ms), row_bytes(row))
         for attr, known_ms in step.dropped:
-            writer.delete(keys.history_key(item_id, attr, known_ms))
-        writer.put(keys.state_key(item_id), state_bytes(after))
-        writer.put(keys.view_key(item_id), view_bytes(item_id, after.rows.values()))
-        left, entered = category_of(before.rows.values()), category_of(after.rows.values())
-        if left != entered:
-            if left is not None:
-                writer.delete(keys.category_key(left, item_id))
-            if entered is not None:
-                writer.put(keys.category_key(entered, item_id), item_id.encode("utf-8"))
-        states[item_id] = after
+            writer.delete(keys.history_key(given.item_id, attr, known_ms))
+        states[given.item_id] = step.state
         return len(step.changed)
+
+
+def _write_item(writer: Writer, item_id: str, before: ItemState, after: ItemState) -> None:
+    """Put an item's new state where it is looked up."""
+    writer.put(keys.state_key(item_id), state_bytes(after))
+    writer.put(keys.view_key(item_id), view_bytes(item_id, after.rows.values()))
+    left, entered = category_of(before.rows.values()), category_of(after.rows.values())
+    if left == entered:
+        return
+    if left is not None:
+        writer.delete(keys.category_key(left, item_id))
+    if entered is not None:
+        writer.put(keys.category_key(entered, item_id), item_id.encode("utf-8"))
 
 
 def _check_term(writer: Writer, term: int) -> None:
