@@ -76,9 +76,8 @@ def losses(seen: Results, blind: Results) -> list[Loss]:
         if gold:
             change = next(c for c in decide(before, after, GateRules()).changes if c.name == "F1")
             lost = 100 * (change.before - change.after)
-            found.append(
-                Loss(part, gold, change.before, change.after, lost, -100 * change.high, -100 * change.low)
-            )
+            low, high = 0.0 - 100 * change.high, 0.0 - 100 * change.low  # not -0.0
+            found.append(Loss(part, gold, change.before, change.after, lost, low, high))
     return found
 
 
