@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from schemas.change import Change
 from schemas.knowledge import KnowledgeRow
@@ -62,6 +63,4 @@ def gaps(sequences: Iterable[int]) -> list[tuple[int, int]]:
     [(4, 4), (6, 8)]
     """
     found = sorted(set(sequences))
-    return [
-        (left + 1, right - 1) for left, right in zip(found, found[1:], strict=False) if right > left + 1
-    ]
+    return [(left + 1, right - 1) for left, right in pairwise(found) if right > left + 1]
