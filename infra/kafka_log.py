@@ -53,7 +53,7 @@ class KafkaLog:
             if not begins[name] <= at <= ends[name]:
                 raise PositionLost(
                     f"{place.topic}[{place.partition}] was read up to {at}, the broker keeps {begins[name]} to "
-                    f"{ends[name]}: rebuild from the table (`./aiic serve --rebuild`)"
+                    f"{ends[name]}: begin again from the table (the lookup store: `./aiic serve --rebuild`)"
                 )
             self._consumer.seek(place, at)
         return self.positions()

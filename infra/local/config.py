@@ -67,6 +67,19 @@ class FlinkSection:
 
 
 @dataclass(frozen=True, slots=True)
+class LookupSection:
+    """The lookup service. `store`: "embedded" (below the state folder), a folder, or the address of a Redis-compatible server."""
+
+    port: int
+    store: str
+    map_gib: int
+    max_ids: int
+    history_rows: int
+    history_days: int
+    start_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class LocalConfig:
     """The whole local stack."""
 
@@ -75,6 +88,7 @@ class LocalConfig:
     discriminator: VllmSection
     encoder: VllmSection
     flink: FlinkSection
+    lookup: LookupSection
 
     @property
     def kafka_servers(self) -> str:
@@ -86,7 +100,7 @@ class LocalConfig:
         return f"http://{self.stack.host}:{section.port}"
 
 
-Section = TypeVar("Section", StackSection, KafkaSection, VllmSection, FlinkSection)
+Section = TypeVar("Section", StackSection, KafkaSection, VllmSection, FlinkSection, LookupSection)
 
 
 def load_config(path: Path = DEFAULT_FILE, *, env: Mapping[str, str], root: Path = ROOT) -> LocalConfig:
@@ -104,6 +118,7 @@ def load_config(path: Path = DEFAULT_FILE, *, env: Mapping[str, str], root: Path
         "discriminator": VllmSection,
         "encoder": VllmSection,
         "flink": FlinkSection,
+        "lookup": LookupSection,
     }
     if set(raw) != set(kinds):
         raise ConfigError(f"{path}: sections must be {sorted(kinds)}, found {sorted(raw)}")

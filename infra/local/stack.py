@@ -11,10 +11,11 @@ from infra.local.component import Component
 from infra.local.config import LocalConfig
 from infra.local.flink import flink_component
 from infra.local.kafka import kafka_component
+from infra.local.lookup import lookup_component
 from infra.local.vllm import vllm_component
 
-NAMES = ("discriminator", "encoder", "kafka", "flink")
-# What `aiic up` starts unless told: the stream jobs' cluster is for those who run stream jobs.
+NAMES = ("discriminator", "encoder", "kafka", "flink", "lookup")
+# What `aiic up` starts unless told: the stream jobs' cluster and the lookup service are for those who use them.
 DEFAULT = ("discriminator", "encoder", "kafka")
 POLL_S = 0.5
 HEARTBEAT_S = 15.0
@@ -58,6 +59,7 @@ def components(config: LocalConfig, names: Sequence[str] = DEFAULT) -> list[Comp
         "discriminator": lambda: vllm_component("discriminator", config.discriminator, config),
         "encoder": lambda: vllm_component("encoder", config.encoder, config),
         "flink": lambda: flink_component(config),
+        "lookup": lambda: lookup_component(config),
     }
     return [made[name]() for name in NAMES if name in names]
 
