@@ -22,6 +22,9 @@ keep jobmanager & keep taskmanager & wait
 """
 LOGGING = """rootLogger.level = WARN
 rootLogger.appenderRef.console.ref = Console
+# Every Kafka sink registers one metric twice, and says so once a second.
+logger.metrics.name = org.apache.flink.runtime.metrics.groups
+logger.metrics.level = ERROR
 appender.console.name = Console
 appender.console.type = CONSOLE
 appender.console.layout.type = PatternLayout
@@ -119,5 +122,7 @@ def cluster_settings(config: LocalConfig) -> str:
 
 def java_options(wheel_config: Path) -> str:
     """The options that the wheel's own settings give every JVM (Java 17 needs them), and a collector for small heaps."""
-    found = re.search(r"^\s+all: (.+)$", wheel_config.read_text("utf-8"), re.M) if wheel_config.exists() else None
+    found = (
+        re.search(r"^\s+all: (.+)$", wheel_config.read_text("utf-8"), re.M) if wheel_config.exists() else None
+    )
     return f"{found.group(1).strip() if found else ''} -XX:+UseSerialGC".strip()

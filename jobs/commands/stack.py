@@ -27,9 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     up = subparsers.add_parser(
         "up", help="start the local stack and wait until it is healthy; safe to repeat"
     )
-    down = subparsers.add_parser(
-        "down", help="end what `up` started; logs stay, and all data unless --wipe"
-    )
+    down = subparsers.add_parser("down", help="end what `up` started; logs stay, and all data unless --wipe")
     status = subparsers.add_parser(
         "status", help="health, ports, pids, memory; exit code 1 when not all is up"
     )
@@ -37,7 +35,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     for parser, run in ((up, _up), (down, _down), (status, _status), (logs, _logs)):
         parser.add_argument("--config", type=Path, default=DEFAULT_FILE, help="settings, default %(default)s")
         parser.set_defaults(func=_guarded(run))
-    defaults = ((up, stack.DEFAULT, "all but flink"), (down, stack.NAMES, "all"), (status, None, "all but a flink never started"))
+    defaults = (
+        (up, stack.DEFAULT, "all but flink"),
+        (down, stack.NAMES, "all"),
+        (status, None, "all but a flink never started"),
+    )
     for parser, names, told in defaults:
         some = f"some of {','.join(stack.NAMES)}; default {told}"
         parser.add_argument("--only", type=_names, default=names, help=some)

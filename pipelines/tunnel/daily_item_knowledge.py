@@ -31,7 +31,12 @@ class DailyConfig:
     @property
     def generations(self) -> Path:
         """The counter that all plans of the warehouse share."""
-        return self.warehouse / "generations.json"
+        return generations_file(self.warehouse)
+
+
+def generations_file(warehouse: Path) -> Path:
+    """The counter of generations of a warehouse, shared by all tiers."""
+    return warehouse / "generations.json"
 
 
 def day_start_ms(day: str) -> int:

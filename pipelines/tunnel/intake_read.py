@@ -117,12 +117,13 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 def _json_record(source: str, number: int, line: bytes) -> RawRecord:
     beginning = line[:2000].decode("utf-8", "replace")
     try:
-        return RawRecord(source, number, beginning, _json_object(line))
+        return RawRecord(source, number, beginning, json_object(line))
     except BadLine as fault:
         return RawRecord(source, number, beginning, None, fault)
 
 
-def _json_object(line: bytes) -> Any:
+def json_object(line: bytes) -> Any:
+    """What a line of JSON holds. Errors: BadLine."""
     if len(line) > MAX_LINE_BYTES:
         raise BadLine("line_too_long", f"the line has more than {MAX_LINE_BYTES:,} bytes")
     if b"\x00" in line:

@@ -109,7 +109,7 @@ async def _recognise(
 
 def tombstone(item: ShardItem, stamp: Stamp) -> KnowledgeRow:
     """The row that says that an item was taken down; the merge retires the item's other rows after it."""
-    provenance = Provenance(TIER, "none", stamp.model, stamp.ontology_version, "", stamp.run_id)
+    provenance = Provenance(stamp.tier, "none", stamp.model, stamp.ontology_version, "", stamp.run_id)
     return with_digest(
         KnowledgeRow(
             item_id=item.listing.item_id,
@@ -131,7 +131,7 @@ def tombstone(item: ShardItem, stamp: Stamp) -> KnowledgeRow:
     )
 
 
-def fingerprint_of(item: ShardItem, plan: Plan) -> str:
+def fingerprint_of(item: ShardItem, plan: Plan | Stamp) -> str:
     """Digest of what an item's rows were computed from: its text and facts, ontology, model. 32 hex digits."""
     listing = {name: value for name, value in to_mapping(item.listing).items() if name != "event_time"}
     text = json.dumps([listing, plan.ontology_version, plan.model], sort_keys=True, ensure_ascii=False)

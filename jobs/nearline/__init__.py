@@ -1,0 +1,1 @@
+"""Nearline tier: Flink jobs that answer within minutes, and the operators that both stream tiers share."""

@@ -1,0 +1,109 @@
+"""The asynchronous operator of both stream jobs: items under way are gathered into micro-batches by category and family."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+
+from pyflink.common import Row
+from pyflink.datastream import AsyncFunction, RuntimeContext
+
+from jobs.nearline.opening import open_worker
+from jobs.nearline.operators import Counters
+from pipelines.tunnel.stream_config import StreamConfig
+from pipelines.tunnel.stream_json import record_json, work_of
+from pipelines.tunnel.stream_state import Work
+from pipelines.tunnel.stream_work import Deferred, Outcome, Patience, Worker, event_json, grouped
+from schemas.dead_letter import DeadLetter
+from schemas.results import fault_of
+from schemas.topics import DEFERRED_EVENTS, ITEM_EVENTS, RESULTS, topic_plan
+
+OPEN_AGAIN_S = 5.0
+
+
+class Compute(AsyncFunction):  # type: ignore[misc]
+    """Work in, messages out. Items that arrive within `linger_ms` share a call of the recogniser.
+
+    Flink holds at most `capacity` items here and the source behind them, and ends no checkpoint before they are done.
+    """
+
+    def __init__(self, config: StreamConfig, tier: str, give_up_s: float | None) -> None:
+        self._config = config
+        self._tier = tier
+        self._patience = Patience(give_up_s=give_up_s)
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Make the counters; the recogniser is opened by the first item, as its servers may not be there yet."""
+        self._counters = Counters(runtime_context)
+        self._waiting: list[tuple[Work, asyncio.Future[Outcome]]] = []
+        self._worker: Worker | None = None
+        self._opening: asyncio.Lock | None = None
+        self._flushing: asyncio.Task[None] | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._told: Counter[str] = Counter()
+
+    async def async_invoke(self, value: Row) -> list[Row]:
+        """The messages that one piece of work becomes."""
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((work_of(value[2]), outcome))
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.create_task(self._flush_soon())
+        return [row for row in [_row(await outcome)] if row is not None]
+
+    def timeout(self, value: Row) -> list[Row]:
+        """Never wanted: a job that is too slow is held back, it does not drop. Errors: TimeoutError, the job restarts."""
+        raise TimeoutError(f"an item was under way for too long: {str(value)[:200]}")
+
+    async def _flush_soon(self) -> None:
+        await asyncio.sleep(self._config.linger_ms / 1000)
+        taken, self._waiting = self._waiting, []
+        for places in grouped([work for work, _ in taken], self._config.batch_items):
+            task = asyncio.create_task(self._compute([taken[place] for place in places]))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _compute(self, batch: list[tuple[Work, asyncio.Future[Outcome]]]) -> None:
+        try:
+            worker = await self._opened()
+            outcomes = await worker.compute([work for work, _ in batch])
+        except Exception as error:  # it must reach Flink, which restarts the job from its last checkpoint
+            for _, outcome in batch:
+                outcome.set_exception(error)
+            return
+        for (_, outcome), found in zip(batch, outcomes, strict=True):
+            outcome.set_result(found)
+        self._tell(worker)
+
+    async def _opened(self) -> Worker:
+        """The worker's recogniser, tried again until its servers are there."""
+        self._opening = self._opening or asyncio.Lock()
+        async with self._opening:
+            while self._worker is None:
+                try:
+                    self._worker = await asyncio.to_thread(
+                        open_worker, self._config, self._tier, self._patience, time.monotonic
+                    )
+                except Exception as error:  # servers away, wrong model: an operator can mend both meanwhile
+                    print(f"recogniser not opened, trying again: {type(error).__name__}: {error}", flush=True)
+                    self._counters.add("opening_failed")
+                    await asyncio.sleep(OPEN_AGAIN_S)
+            return self._worker
+
+    def _tell(self, worker: Worker) -> None:
+        """Pass the worker's counts on to Flink."""
+        for name, number in worker.counts.items():
+            if number > self._told[name]:
+                self._counters.add(name, number - self._told[name])
+                self._told[name] = number
+
+
+def _row(outcome: Outcome) -> Row | None:
+    """The message of an outcome; none for an item of a category without keys."""
+    if isinstance(outcome, Deferred):
+        return Row(DEFERRED_EVENTS, outcome.work.arrival.listing.item_id, event_json(outcome.work))
+    if isinstance(outcome, DeadLetter):
+        return Row(topic_plan(ITEM_EVENTS).dead_letter, outcome.key or "", record_json(outcome))
+    if fault_of(outcome) is not None:
+        return None
+    return Row(RESULTS, outcome.item_id, record_json(outcome))

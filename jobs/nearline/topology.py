@@ -1,0 +1,50 @@
+"""What both stream jobs are made of: check -> state by item -> compute -> one sink. Names and ids are kept for savepoints."""
+
+from __future__ import annotations
+
+import argparse
+
+from pyflink.common import Time, Types
+from pyflink.datastream import AsyncDataStream, KeyedProcessFunction
+
+from infra.flink import OUT_TYPE, FlinkConfig, kafka_sink, kafka_source, stream_environment
+from jobs.nearline.compute import Compute
+from jobs.nearline.operators import CHECKED, CheckMessage
+from pipelines.tunnel.stream_config import StreamConfig, job_name
+from schemas.topics import DEFERRED_EVENTS, ITEM_EVENTS, RESULTS, topic_plan
+
+# Far beyond any outage: until then an item waits for its servers, and the source behind it.
+LONGEST_OUTAGE_S = 7 * 24 * 3600
+
+
+def read_config(description: str) -> StreamConfig:
+    """The job's settings from its command line."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--config", type=StreamConfig.of_json, required=True, help="settings as JSON")
+    config: StreamConfig = parser.parse_args().config
+    return config
+
+
+def run_job(
+    config: StreamConfig,
+    tier: str,
+    topics: tuple[str, ...],
+    state: KeyedProcessFunction,
+    give_up_s: float | None,
+) -> None:
+    """Build and submit the job of one tier."""
+    flink = FlinkConfig(config.servers, config.parallelism, config.checkpoint_ms)
+    environment, tables = stream_environment(flink)
+    sources = [kafka_source(tables, flink, topic, job_name(tier)) for topic in topics]
+    raw = sources[0].union(*sources[1:]) if len(sources) > 1 else sources[0]
+    checked = raw.flat_map(CheckMessage(config), OUT_TYPE).name("check").uid("check")
+    sound = checked.filter(lambda row: row[0] == CHECKED).name("sound").uid("sound")
+    refused = checked.filter(lambda row: row[0] != CHECKED).name("refused").uid("refused")
+    due = sound.key_by(lambda row: row[1], Types.STRING()).process(state, OUT_TYPE).name("state").uid("state")
+    patience = Time.seconds(LONGEST_OUTAGE_S)
+    computed = AsyncDataStream.unordered_wait(
+        due, Compute(config, tier, give_up_s), patience, config.capacity, OUT_TYPE
+    )
+    outgoing = [RESULTS, str(topic_plan(ITEM_EVENTS).dead_letter), DEFERRED_EVENTS]
+    kafka_sink(tables, flink, outgoing, computed.name("compute").uid("compute").union(refused))
+    environment.execute(job_name(tier))

@@ -1,0 +1,1 @@
+"""Real-time tier: Flink jobs that answer within seconds."""
