@@ -21,9 +21,13 @@ MAX_REQUEST_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class FlinkConfig:
-    """How a job runs. Units: ms. `bundle_ms`: how long a Python worker gathers records before it works on them."""
+    """How a job runs. Units: ms. `bundle_ms`: how long a Python worker gathers records before it works on them.
+
+    `checkpoints`: address of the folder of this job's checkpoints.
+    """
 
     servers: str
+    checkpoints: str
     parallelism: int = 1
     checkpoint_ms: int = 10_000
     bundle_ms: int = 50
@@ -31,10 +35,11 @@ class FlinkConfig:
 
 
 def stream_environment(config: FlinkConfig) -> tuple[StreamExecutionEnvironment, StreamTableEnvironment]:
-    """The environment of a job. State backend, checkpoint folder and restarts are the cluster's settings."""
+    """The environment of a job. State backend and restarts are the cluster's settings."""
     settings = Configuration()
     settings.set_string("python.fn-execution.bundle.time", str(config.bundle_ms))
     settings.set_string("python.fn-execution.bundle.size", str(config.bundle_size))
+    settings.set_string("execution.checkpointing.dir", config.checkpoints)
     # While model servers are away, a checkpoint waits for the records under way: that must not end the job.
     settings.set_string("execution.checkpointing.tolerable-failed-checkpoints", "1000000")
     settings.set_string("execution.checkpointing.timeout", "10 min")

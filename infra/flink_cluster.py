@@ -60,12 +60,9 @@ class Cluster:
         """The job of this name that runs. Errors: FlinkError."""
         return next((job for job in self.jobs() if job.name == name and job.is_live), None)
 
-    def submit(
-        self, script: Path, arguments: Sequence[str], restore: Path | None, settings: Mapping[str, str]
-    ) -> None:
+    def submit(self, script: Path, arguments: Sequence[str], restore: Path | None = None) -> None:
         """Submit a Python job, from a savepoint or checkpoint where one is given. Errors: FlinkError."""
-        options = [f"-D{name}={value}" for name, value in settings.items()]
-        options += ["-s", restore.as_uri()] if restore else []
+        options = ["-s", restore.as_uri()] if restore else []
         command = [str(FLINK_HOME / "bin/flink"), "run", "-d", *options, "-py", str(script), *arguments]
         try:
             done = subprocess.run(
@@ -80,13 +77,15 @@ class Cluster:
             tail = "\n  ".join((done.stdout + done.stderr).strip().splitlines()[-15:])
             raise FlinkError(f"the job was refused:\n  {tail}")
 
-    def stop(self, job_id: str, timeout_s: float) -> str:
-        """End a job with a savepoint; returns where that is. Errors: FlinkError (the job goes on then)."""
-        return self._savepoint(f"/jobs/{job_id}/stop", {"drain": False}, job_id, timeout_s)
+    def stop(self, job_id: str, folder: Path, timeout_s: float) -> str:
+        """End a job with a savepoint below `folder`; returns where. Errors: FlinkError (the job goes on then)."""
+        wanted = {"drain": False, "targetDirectory": folder.as_uri()}
+        return self._savepoint(f"/jobs/{job_id}/stop", wanted, job_id, timeout_s)
 
-    def savepoint(self, job_id: str, timeout_s: float) -> str:
+    def savepoint(self, job_id: str, folder: Path, timeout_s: float) -> str:
         """Write a savepoint of a job that goes on; returns where it is. Errors: FlinkError."""
-        return self._savepoint(f"/jobs/{job_id}/savepoints", {"cancel-job": False}, job_id, timeout_s)
+        wanted = {"cancel-job": False, "target-directory": folder.as_uri()}
+        return self._savepoint(f"/jobs/{job_id}/savepoints", wanted, job_id, timeout_s)
 
     def cancel(self, job_id: str) -> None:
         """End a job at once; its last checkpoint stays. Errors: FlinkError."""

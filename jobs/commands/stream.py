@@ -78,15 +78,16 @@ def _start(args: argparse.Namespace, config: LocalConfig, cluster: Cluster) -> i
         servers=config.kafka_servers,
         warehouse=str(args.warehouse.absolute()),
         ontology=args.ontology,
+        checkpoints=(state_dir(config, args.tier) / "checkpoints").as_uri(),
         window_ms=args.window_s * 1000,
         priorities=tuple(word.strip() for word in args.priorities.split(",") if word.strip()),
         discriminator=args.discriminator,
         parallelism=args.parallelism,
         environment={key: value for key, value in os.environ.items() if key.startswith("AIIC_")},
     )
-    restore = None if args.fresh else newest_state(state_dirs(config, args.tier))
+    restore = None if args.fresh else newest_state(state_dir(config, args.tier))
     script = ROOT / "jobs" / args.tier / "item_knowledge.py"
-    cluster.submit(script, ["--config", settings.to_json()], restore, state_settings(config, args.tier))
+    cluster.submit(script, ["--config", settings.to_json()], restore)
     print(f"{args.tier}: submitted{f', goes on from {restore.name}' if restore else ''}")
     return 0
 
@@ -99,7 +100,8 @@ def _stop(args: argparse.Namespace, config: LocalConfig, cluster: Cluster) -> in
         cluster.cancel(job.job_id)
         print(f"{args.tier}: cancelled")
     else:
-        print(f"{args.tier}: stopped, savepoint {cluster.stop(job.job_id, args.timeout_s)}")
+        saved = cluster.stop(job.job_id, state_dir(config, args.tier) / "savepoints", args.timeout_s)
+        print(f"{args.tier}: stopped, savepoint {saved}")
     return 0
 
 
@@ -107,7 +109,8 @@ def _savepoint(args: argparse.Namespace, config: LocalConfig, cluster: Cluster) 
     job = cluster.live_job(job_name(args.tier))
     if job is None:
         raise FlinkError(f"{args.tier} does not run: `aiic stream start {args.tier}`")
-    print(f"{args.tier}: savepoint {cluster.savepoint(job.job_id, args.timeout_s)}")
+    saved = cluster.savepoint(job.job_id, state_dir(config, args.tier) / "savepoints", args.timeout_s)
+    print(f"{args.tier}: savepoint {saved}")
     return 0
 
 
@@ -132,18 +135,9 @@ def _status(args: argparse.Namespace, config: LocalConfig, cluster: Cluster) -> 
     return 0 if all(row["state"] == "RUNNING" for row in rows.values()) else 1
 
 
-def state_dirs(config: LocalConfig, tier: str) -> Path:
+def state_dir(config: LocalConfig, tier: str) -> Path:
     """Where checkpoints and savepoints of a tier's job lie."""
-    return config.stack.state_dir / "flink" / "jobs" / tier
-
-
-def state_settings(config: LocalConfig, tier: str) -> dict[str, str]:
-    """Settings that put a job's state there."""
-    folder = state_dirs(config, tier).absolute()
-    return {
-        "execution.checkpointing.dir": (folder / "checkpoints").as_uri(),
-        "execution.checkpointing.savepoint-dir": (folder / "savepoints").as_uri(),
-    }
+    return (config.stack.state_dir / "flink" / "jobs" / tier).absolute()
 
 
 def _positive(text: str) -> int:

@@ -33,7 +33,7 @@ def run_job(
     give_up_s: float | None,
 ) -> None:
     """Build and submit the job of one tier."""
-    flink = FlinkConfig(config.servers, config.parallelism, config.checkpoint_ms)
+    flink = FlinkConfig(config.servers, config.checkpoints, config.parallelism, config.checkpoint_ms)
     environment, tables = stream_environment(flink)
     sources = [kafka_source(tables, flink, topic, job_name(tier)) for topic in topics]
     raw = sources[0].union(*sources[1:]) if len(sources) > 1 else sources[0]

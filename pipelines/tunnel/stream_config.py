@@ -13,6 +13,7 @@ from schemas.event import STAR
 class StreamConfig:
     """What one stream job needs to know. Units in names.
 
+    `checkpoints`: address of the folder of the job's checkpoints, e.g. file:///data/flink/nearline/checkpoints.
     `ontology`: a released ontology's name, or a release folder. `batch_items`: at most so many items a call of the recogniser,
     gathered for at most `linger_ms`. `capacity`: items under way at once; when it is full the source is held back.
     `priorities`: importance classes of the real-time tier. `give_up_s`: how long that tier tries before nearline takes over.
@@ -21,6 +22,7 @@ class StreamConfig:
     servers: str
     warehouse: str
     ontology: str
+    checkpoints: str
     window_ms: int = 60_000
     priorities: tuple[str, ...] = (STAR,)
     give_up_s: float = 60.0
