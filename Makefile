@@ -96,7 +96,8 @@ bench-unseen: setup  ## F1 lost on values, keys and categories that training nev
 	$(ENGINES) -m jobs.fit_calibration $(BLIND_SETS) --ranker $(UNSEEN)/models/ranker --out $(UNSEEN)/models/calibration \
 	  --out-of-fold $(UNSEEN)/out_of_fold.json --opinions $(UNSEEN)/none.json
 	$(ENGINES) -m jobs.seal_models $(UNSEEN)/models --note "blind to turn $(TURN)"
-	$(ENGINES) -m jobs.hold_out evaluate --held $(UNSEEN) --seen $(SEEN) --blind $(UNSEEN)/models
+	$(ENGINES) -m jobs.hold_out evaluate --held $(UNSEEN) --seen $(SEEN) --blind $(UNSEEN)/models \
+	  --json build/bench/unseen$(if $(filter-out 0,$(TURN)),-$(TURN)).json
 
 requirements: setup  ## compile infra/requirements/*.in into hashed .txt files (UPGRADE=1 takes newer versions)
 	@for name in uv engines airflow inference train-ascend; do \

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,9 +47,15 @@ def evaluate(args: argparse.Namespace) -> None:
     Errors: HeldDamaged, ModelsDamaged, those of evaluations.
     """
     held, folders = read_held(args.held)
-    seen, blind = open_set(args.seen).version, open_set(args.blind).version
-    if seen == blind:
+    seen, blind = open_set(args.seen), open_set(args.blind)
+    if seen.version == blind.version:
         raise ModelsDamaged(f"{args.seen} and {args.blind} are one version: train blind models first")
+    if seen.trained_on.keys() != blind.trained_on.keys():
+        print(
+            f"warning: the seen models learned from {', '.join(seen.trained_on)}, the blind ones from "
+            f"{', '.join(blind.trained_on)}: what is lost is then not lost by what is held out alone",
+            file=sys.stderr,
+        )
     contenders = (
         Contender(SEEN, args.seen, False),
         Contender(COUNTLESS, args.seen, True),
@@ -70,7 +77,9 @@ def evaluate(args: argparse.Namespace) -> None:
         one.name: joined([of_set[one.name] for of_set in measured.values()]) for one in contenders
     }
     lost = {name: _lost(sides) for name, sides in measured.items()}
-    stated = figures(lost) | {"turn": held.turn, "seen": seen, "blind": blind} | facts()
+    stated = figures(lost) | {"turn": held.turn} | facts()
+    for name, models in ((SEEN, seen), (BLIND, blind)):
+        stated |= {name: models.version, f"{name}_trained_on": dict(models.trained_on)}
     print_losses(lost)
     write_whole(args.held / CASES, "".join(cases).encode())
     write_whole(args.json, (json.dumps(stated, ensure_ascii=False, indent=1) + "\n").encode())

@@ -89,6 +89,7 @@ def test_from_sets_to_figures(shop, encoder, tmp_path, monkeypatch, capsys):
     # Who never learned a category answers about it less well, also where the encoder is of no help.
     assert found["category_f1_seen"] > 0.5 and found["all_three_lost_points"] > 0
     assert found["seen"] != found["blind"]
+    assert found["seen_trained_on"]["shop"] > found["blind_trained_on"]["shop"] > 50
     cases = [json.loads(line) for line in (unseen / "cases.jsonl").read_text("utf-8").splitlines()]
     assert {case["part"] for case in cases} == {*UNSEEN, "rest"}
     held_pairs = sum(len(case["gold"]) for case in cases if case["part"] == "keys")
