@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,9 @@ class Client:
             given = {"Authorization": f"Bearer {self.key}"} if headers is None else dict(headers)
             if raw is not None:
                 given["Content-Type"] = "application/json"
-            connection.request(method, path, raw, given)
+            # A server may answer that a body is too long before it has all of it.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(method, path, raw, given)
             reply = connection.getresponse()
             return Reply(reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read())
         finally:
