@@ -33,9 +33,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     start.add_argument("--ontology", required=True, help="name of a released ontology")
     start.add_argument("--warehouse", type=Path, default=ROOT / "build/warehouse", help="default %(default)s")
     start.add_argument(
-        "--window-s", type=_positive, default=60, help="nearline: how long changes wait for further ones"
+        "--window-s", type=_positive, default=60, help="nearline: how long changes wait for others"
     )
     start.add_argument("--priorities", default=STAR, help="what real time takes, default %(default)s")
+    start.add_argument("--give-up-s", type=_positive, default=60, help="real time: when nearline takes over")
     start.add_argument("--discriminator", choices=("cascade", "all", "off"), default="cascade")
     start.add_argument("--parallelism", type=_positive, default=1)
     start.add_argument(
@@ -81,6 +82,7 @@ def _start(args: argparse.Namespace, config: LocalConfig, cluster: Cluster) -> i
         checkpoints=(state_dir(config, args.tier) / "checkpoints").as_uri(),
         window_ms=args.window_s * 1000,
         priorities=tuple(word.strip() for word in args.priorities.split(",") if word.strip()),
+        give_up_s=float(args.give_up_s),
         discriminator=args.discriminator,
         parallelism=args.parallelism,
         environment={key: value for key, value in os.environ.items() if key.startswith("AIIC_")},
