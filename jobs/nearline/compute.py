@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 
@@ -20,6 +21,7 @@ from schemas.results import fault_of
 from schemas.topics import DEFERRED_EVENTS, ITEM_EVENTS, RESULTS, topic_plan
 
 OPEN_AGAIN_S = 5.0
+LOG = logging.getLogger(__name__)
 
 
 class Compute(AsyncFunction):  # type: ignore[misc]
@@ -85,7 +87,7 @@ class Compute(AsyncFunction):  # type: ignore[misc]
                         open_worker, self._config, self._tier, self._patience, time.monotonic
                     )
                 except Exception as error:  # servers away, wrong model: an operator can mend both meanwhile
-                    print(f"recogniser not opened, trying again: {type(error).__name__}: {error}", flush=True)
+                    LOG.warning("recogniser not opened, trying again: %s: %s", type(error).__name__, error)
                     self._counters.add("opening_failed")
                     await asyncio.sleep(OPEN_AGAIN_S)
             return self._worker

@@ -32,10 +32,11 @@ CHECKED, COMPUTE = "", "compute"
 
 
 class CheckMessage(FlatMapFunction):  # type: ignore[misc]
-    """A raw message becomes a sound event, or a dead letter."""
+    """A raw message becomes a sound event, or a dead letter; both jobs read it, so only one of them `reports` it."""
 
-    def __init__(self, config: StreamConfig) -> None:
+    def __init__(self, config: StreamConfig, reports: bool) -> None:
         self._config = config
+        self._reports = reports
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Read the ontology's categories, and make the counters."""
@@ -50,8 +51,9 @@ class CheckMessage(FlatMapFunction):  # type: ignore[misc]
         if isinstance(found, Arrival):
             yield Row(CHECKED, found.listing.item_id, arrival_json(found))
         else:
-            self._counters.add(f"dead_{found.reason}")
-            yield Row(topic_plan(ITEM_EVENTS).dead_letter, found.key or "", record_json(found))
+            self._counters.add(f"refused_{found.reason}")
+            if self._reports:
+                yield Row(topic_plan(ITEM_EVENTS).dead_letter, found.key or "", record_json(found))
 
 
 class KeepState(KeyedProcessFunction):  # type: ignore[misc]

@@ -10,6 +10,7 @@ from pyflink.datastream import AsyncDataStream, KeyedProcessFunction
 from infra.flink import OUT_TYPE, FlinkConfig, kafka_sink, kafka_source, stream_environment
 from jobs.nearline.compute import Compute
 from jobs.nearline.operators import CHECKED, CheckMessage
+from pipelines.tunnel.nearline import TIER as NEARLINE
 from pipelines.tunnel.stream_config import StreamConfig, job_name
 from schemas.topics import DEFERRED_EVENTS, ITEM_EVENTS, RESULTS, topic_plan
 
@@ -37,7 +38,9 @@ def run_job(
     environment, tables = stream_environment(flink)
     sources = [kafka_source(tables, flink, topic, job_name(tier)) for topic in topics]
     raw = sources[0].union(*sources[1:]) if len(sources) > 1 else sources[0]
-    checked = raw.flat_map(CheckMessage(config), OUT_TYPE).name("check").uid("check")
+    checked = (
+        raw.flat_map(CheckMessage(config, reports=tier == NEARLINE), OUT_TYPE).name("check").uid("check")
+    )
     sound = checked.filter(lambda row: row[0] == CHECKED).name("sound").uid("sound")
     refused = checked.filter(lambda row: row[0] != CHECKED).name("refused").uid("refused")
     due = sound.key_by(lambda row: row[1], Types.STRING()).process(state, OUT_TYPE).name("state").uid("state")

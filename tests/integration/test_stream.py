@@ -17,7 +17,8 @@ from typing import Any
 
 import psutil
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import ConfigResource, ConfigResourceType
 
 from infra.fake_vllm import ERROR_500, OK, FakeVllm
 from infra.flink_cluster import Cluster
@@ -29,6 +30,7 @@ from infra.vllm import EncoderClient
 from pipelines.ontology.interchange import load_interchange
 from pipelines.ontology.make_release import make_release
 from pipelines.ontology.store import OntologyStore, Source
+from pipelines.tunnel.stream_config import job_name
 from schemas.dead_letter import DeadLetter
 from schemas.moment import time_ms
 from schemas.parse import parse_record
@@ -86,9 +88,9 @@ class Tunnel:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def start(self, *words: str) -> str:
+    def start(self, *words: str, tier: str = "nearline") -> str:
         where = ("--warehouse", str(self.warehouse), "--ontology", "demo", "--discriminator", "off")
-        return self.aiic("stream", "start", "nearline", *where, "--window-s", "2", *words)
+        return self.aiic("stream", "start", tier, *where, "--window-s", "2", *words)
 
     def send(self, messages: Sequence[tuple[str | None, bytes | None]]) -> None:
         producer = KafkaProducer(
@@ -118,6 +120,13 @@ class Tunnel:
             for message in consume(self.config.kafka_servers, topic, idle_s=2.0)
             if message.timestamp_ms >= self.started_ms
         ]
+
+    def wait_for_counter(self, tier: str, name: str) -> None:
+        def counters() -> dict[str, int]:
+            job = self.cluster.live_job(job_name(tier))
+            return self.cluster.counters(job.job_id) if job else {}
+
+        wait_for(counters, lambda found: found.get(name, 0) > 0)
 
     def wait_for_results(self, enough: Callable[[list[KnowledgeResults]], bool]) -> list[KnowledgeResults]:
         return wait_for(self.results, enough)
@@ -262,6 +271,50 @@ def test_an_outage_a_killed_taskmanager_and_a_savepoint_lose_nothing(tunnel: Tun
     said = json.loads(tunnel.aiic("stream", "status", "nearline", "--json"))["nearline"]
     assert said["state"] == "RUNNING"
     assert said["counters"]["recognised"] >= 1
+
+
+def test_topics_are_as_planned_and_put_right_when_not(tunnel: Tunnel) -> None:
+    assert "as planned" in tunnel.aiic("topics", "check")
+    spoil_topic(tunnel, "item-knowledge.changes")
+    with pytest.raises(AssertionError, match=r"retention\.ms is 1000, planned"):
+        tunnel.aiic("topics", "check")
+    assert tunnel.aiic("topics", "apply") == "item-knowledge.changes: settings corrected\n"
+    assert "as planned" in tunnel.aiic("topics", "check")
+
+
+def test_real_time_takes_stars_alone_and_hands_over_what_it_cannot_answer(tunnel: Tunnel) -> None:
+    star, price, late, plain = (listing(place, priority="star") for place in (7, 7, 8, 9))
+    refused = len(tunnel.dead())
+    assert "submitted" in tunnel.start("--fresh", "--give-up-s", "2", tier="realtime")
+    try:
+        tunnel.say(**star)
+        (only,) = of(tunnel.wait_for_results(lambda found: bool(of(found, star["item_id"]))), star["item_id"])
+        assert (only.tier, {row.provenance.tier for row in only.rows}) == ("realtime", {"realtime"})
+        tunnel.say(**(price | {"price": 3.0}))
+        tunnel.say(**(plain | {"priority": None}))
+        (other,) = of(
+            tunnel.wait_for_results(lambda found: bool(of(found, plain["item_id"]))), plain["item_id"]
+        )
+        assert other.tier == "nearline"
+        tunnel.model.server.mode = ERROR_500
+        tunnel.say(**late)
+        tunnel.wait_for_counter("realtime", "deferred")
+        tunnel.model.server.mode = OK
+        (handed,) = of(
+            tunnel.wait_for_results(lambda found: bool(of(found, late["item_id"]))), late["item_id"]
+        )
+        assert handed.tier == "nearline"
+        assert len(of(tunnel.results(), star["item_id"])) == 1
+        # Both jobs have read the bad messages, one has reported them.
+        assert len(tunnel.dead()) == refused
+    finally:
+        tunnel.aiic("stream", "stop", "realtime", "--now")
+
+
+def spoil_topic(tunnel: Tunnel, name: str) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=tunnel.config.kafka_servers)
+    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs={"retention.ms": "1000"})])
+    admin.close()
 
 
 def kill_taskmanager(tunnel: Tunnel) -> None:
