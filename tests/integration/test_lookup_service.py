@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from typing import Any
 import orjson
 import psutil
 import pytest
+from kafka import KafkaAdminClient, TopicPartition
 
 from infra import kafka
 from infra.kafka import Topic
+from infra.kafka_log import open_log
 from infra.kv_embedded import EmbeddedStore
 from pipelines.tunnel.store_knowledge import KnowledgeStore
 from schemas.change import Change
@@ -85,10 +88,14 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         made.aiic("down", "--only", "lookup,kafka")
 
 
+def client_of(own: RunningStack) -> Client:
+    key = (own.state_dir / "lookup/local.key").read_text("utf-8").strip()
+    return Client(int(own.env["AIIC_LOOKUP_PORT"]), key)
+
+
 @pytest.fixture
 def client(own: RunningStack) -> Client:
-    key = (own.state_dir / "lookup/local.key").read_text("utf-8").strip()
-    found = Client(int(own.env["AIIC_LOOKUP_PORT"]), key)
+    found = client_of(own)
     wait(lambda: found.get("/readyz").status, 200)
     return found
 
@@ -224,6 +231,24 @@ def test_changes_command_reads_once_and_goes_on_by_its_token(own: RunningStack, 
     kafka.produce(own.kafka_servers, CHANGES, [change(fact("c-2", "form", 3, "d"), 104, third)])
     assert [one["sequence"] for one in changes("--token-file", str(token))] == [104]
     assert changes("--token-file", str(token)) == []
+
+
+def test_messages_that_left_unread_make_the_service_unready_and_say_so(
+    own: RunningStack, client: Client
+) -> None:
+    """The last of these: it leaves the store behind its topics."""
+    assert own.aiic("down", "--only", "lookup").returncode == 0
+    kafka.produce(
+        own.kafka_servers, RESULTS, [results([fact(f"gone-{n}", "form", 1, "x")]) for n in range(20)]
+    )
+    with closing(KafkaAdminClient(bootstrap_servers=own.kafka_servers)) as admin:
+        log = open_log(own.kafka_servers, [RESULTS])
+        admin.delete_records({TopicPartition(*place): end for place, end in log.ends().items()})
+        log.close()
+    assert own.aiic("up", "--only", "lookup").returncode == 0
+    wait(lambda: "begin again from the table" in str(client_of(own).get("/readyz").json["why_not"]), True)
+    assert client_of(own).get("/readyz").status == 503
+    assert said(client_of(own), "sku-b") == {"form": "good"}
 
 
 def test_no_broker_no_table_and_no_key_say_what_to_do(tmp_path: Path) -> None:
