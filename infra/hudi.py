@@ -16,7 +16,7 @@ in base files and logs; a bucket's first commit always makes a base file, which 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,7 @@ from infra.hudi_reading import (
 from infra.spark import struct_type
 from schemas.contract import contract_of
 
+NOTE_PREFIX = "aiic_"
 PRUNE_MAX_VALUES = 200_000
 """Up to so many values of the hash field are looked up by name; above that whole tables are read and joined."""
 
@@ -142,9 +143,20 @@ def write_options(table: TableSpec, buckets: int, settings: HudiSettings) -> dic
     }
 
 
-def upsert(rows: DataFrame, table: TableSpec, path: Path, settings: HudiSettings) -> str:
-    """Commit distinct rows and return the commit's instant. Hold the table's lock (`infra.table_lock`)."""
-    options = write_options(table, note_buckets(path, settings.buckets), settings)
+def upsert(
+    rows: DataFrame,
+    table: TableSpec,
+    path: Path,
+    settings: HudiSettings,
+    notes: Mapping[str, str] | None = None,
+) -> str:
+    """Commit distinct rows and return the commit's instant. Hold the table's lock (`infra.table_lock`).
+
+    `notes` are kept in the commit (`infra.hudi_reading.write_note`); their names begin with `NOTE_PREFIX`.
+    """
+    options = write_options(table, note_buckets(path, settings.buckets), settings) | dict(notes or {})
+    if notes:
+        options["hoodie.datasource.write.commitmeta.key.prefix"] = NOTE_PREFIX
     keys = [safe_key_column(name).alias(f"{KEY_PREFIX}{name}") for name in table.key]
     rows = rows.select(*[F.col(part.name).cast(part.dataType) for part in table.schema], *keys)
     rows.write.format("hudi").options(**options).mode("append").save(path.resolve().as_uri())
@@ -224,15 +236,17 @@ def _read_slices(
         yield kept.select(list(columns))
 
 
-def compact(spark: SparkSession, path: Path) -> str | None:
+def compact(spark: SparkSession, path: Path, io_mb: int | None = None) -> str | None:
     """Fold the logs into new base files now; the compaction's instant, None where there was nothing to fold.
 
-    Hold the table's lock (`infra.table_lock`).
+    `io_mb` bounds what is read and written: the buckets with the largest logs are folded, at least one, until it is
+    used up. Hold the table's lock (`infra.table_lock`).
     """
     require_table(path)
-    options = ",".join(
-        f"{k}={v}" for k, v in {"hoodie.compact.inline.max.delta.commits": "1", **_FILES}.items()
-    )
+    chosen = {"hoodie.compact.inline.max.delta.commits": "1", **_FILES}
+    if io_mb is not None:
+        chosen["hoodie.compaction.target.io"] = str(io_mb)
+    options = ",".join(f"{name}={value}" for name, value in chosen.items())
     call = "CALL run_compaction(op => '{}', path => '{}', options => '{}')"
     for operation in ("schedule", "run"):
         done = spark.sql(call.format(operation, _quoted(path), options)).collect()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +19,7 @@ _ESCAPES = (("%", "%25"), (",", "%2C"), (":", "%3A"))
 _PLACEHOLDERS = ("__null__", "__empty__")
 COMMIT_TIME = "_hoodie_commit_time"
 _BUCKETS_NOTE = ".aiic_buckets"
+_IDENTITY_NOTE = ".aiic_table_id"
 _BUCKET_DIGITS = 8
 _INT_MASK, _INT_MAX = 0xFFFFFFFF, 0x7FFFFFFF
 _INSTANT_LENGTHS = (14, 17)
@@ -53,6 +56,32 @@ def last_write(table: Path) -> str:
     if not writes:
         raise NoTable(f"{table}: nothing was written there yet")
     return str(max(writes))
+
+
+def writes(table: Path) -> list[str]:
+    """The instants of the completed writes alone, oldest first; none where no table is."""
+    if not (table / ".hoodie" / "hoodie.properties").is_file():
+        return []
+    return sorted(instant.timestamp for instant in _open(table).get_timeline().get_completed_deltacommits())
+
+
+def write_note(table: Path, commit: str, name: str) -> str | None:
+    """What the writer noted in one of its commits (`infra.hudi.upsert`), None where it did not. Errors: NoTable."""
+    timeline = _open(table).get_timeline()
+    for instant in timeline.get_completed_deltacommits(desc=True):
+        if instant.timestamp == commit:
+            found = json.loads(timeline.get_instant_metadata_in_json(instant))
+            return (found.get("extraMetadata") or {}).get(name)
+    return None
+
+
+def table_identity(table: Path) -> str:
+    """A name that no other table has, nor this one once it was deleted and made anew."""
+    note = table / _IDENTITY_NOTE
+    if not note.exists():
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(uuid.uuid4().hex + "\n", "utf-8")
+    return note.read_text("utf-8").strip()
 
 
 def instant_of(text: str) -> str:

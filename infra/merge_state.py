@@ -156,7 +156,7 @@ class MergeState:
 
     def pending(self, limit: int) -> list[PendingChange]:
         """The oldest changes that are not published, in order."""
-        found = []
+        found: list[PendingChange] = []
         with self._env.begin(db=self._outbox) as read:
             for key, value in read.cursor():
                 if len(found) == limit:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
+import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,8 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 POLL_S = 0.5
+_FLOCK = "hhqqi"
+"""C's struct flock on 64-bit Linux: type, whence, start, length, pid."""
 
 
 class TableLocked(RuntimeError):
@@ -29,8 +33,9 @@ def table_lock(
     purpose: str,
     wait_s: float = 0.0,
     sleep: Callable[[float], None] = time.sleep,
+    told: Mapping[str, str] | None = None,
 ) -> Iterator[None]:
-    """Be the table's only writer, waiting up to `wait_s` for another one to end.
+    """Be the table's only writer, waiting up to `wait_s` for another one to end. `told`: for `holder_of`.
 
     The JVM takes the lock (a POSIX lock, as Python's fcntl.lockf takes), because it is the JVM that writes: killed
     with kill -9, a Python driver leaves its JVM alive for a moment, and the kernel frees the lock when that ends.
@@ -40,7 +45,7 @@ def table_lock(
     path.parent.mkdir(parents=True, exist_ok=True)
     channel = _acquire(spark, path, wait_s, sleep)
     try:
-        path.write_text(json.dumps(_holder(spark, purpose)) + "\n", "utf-8")
+        path.write_text(json.dumps({**(told or {}), **_holder(spark, purpose)}) + "\n", "utf-8")
         yield
     finally:
         channel.close()
@@ -49,6 +54,21 @@ def table_lock(
 def lock_path(table: Path) -> Path:
     """The lock file of a table, beside it."""
     return table.with_name(f"{table.name}.lock")
+
+
+def holder_of(table: Path) -> Mapping[str, Any] | None:
+    """What the process that writes the table says of itself; None where none does, or it has not said it yet.
+
+    Only asks the kernel, takes nothing: a writer that begins at this moment is not kept away.
+    """
+    try:
+        with lock_path(table).open("r+b") as file:
+            asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            kind = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked))[0]
+            found = json.loads(file.read()) if kind != fcntl.F_UNLCK else None
+    except (FileNotFoundError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _acquire(spark: SparkSession, path: Path, wait_s: float, sleep: Callable[[float], None]) -> Any:

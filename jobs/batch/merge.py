@@ -66,7 +66,7 @@ def merge_files(
     if not new:
         return NOTHING_MERGED
     for path in new:
-        _require_contract(path)
+        require_contract(path)
     # Reading a few columns of the files again costs less than holding all of their rows.
     rows = spark.read.schema(struct_type(KnowledgeRow)).parquet(*map(str, new))
     merged = _merge_locked(spark, rows, table, config, settings)
@@ -186,7 +186,8 @@ def _listing_digest(listings: DataFrame) -> Column:
     return F.md5(F.to_json(F.struct(*parts)))
 
 
-def _require_contract(path: Path) -> None:
+def require_contract(path: Path) -> None:
+    """Errors: SchemaMismatch naming a file that is no shard of knowledge rows."""
     try:
         arrow_to_records(pq.read_schema(path).empty_table(), KnowledgeRow)
     except (SchemaMismatch, OSError, pa.ArrowException) as error:

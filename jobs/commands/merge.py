@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from dataclasses import asdict
+from functools import cache, partial
 from pathlib import Path
 
 
@@ -40,7 +42,7 @@ def _run(args: argparse.Namespace) -> int:
     from infra.hudi_reading import is_table
     from infra.spark import JarsMissing, spark_session
     from infra.table_lock import TableLocked, table_lock
-    from jobs.batch.merge import merge_files
+    from jobs.batch.merge_handover import merge_or_hand_over
     from pipelines.ontology.store import default_warehouse
     from pipelines.tunnel.merge import MergeConfig, items_table, knowledge_table
     from schemas.derive import SchemaMismatch
@@ -49,15 +51,16 @@ def _run(args: argparse.Namespace) -> int:
     table = knowledge_table(warehouse)
     try:
         files = _shards(args.files)
-        spark = spark_session("aiic merge")
+        session = cache(partial(spark_session, "aiic merge"))
         if files:
             config = MergeConfig(write_changes=args.changes, wait_for_lock_s=args.wait)
-            merged = merge_files(spark, files, table, config)
+            now_ms = time.time_ns() // 1_000_000
+            merged = merge_or_hand_over(session, files, table, f"aiic-merge-{now_ms}", now_ms, config)
             print(", ".join(f"{name} {value}" for name, value in asdict(merged).items()))
         for found in (table, items_table(warehouse)) if args.compact else ():
             if is_table(found):
-                with table_lock(spark, found, "compaction", args.wait):
-                    print(f"{found.name}: {compact(spark, found) or 'nothing to compact'}")
+                with table_lock(session(), found, "compaction", args.wait):
+                    print(f"{found.name}: {compact(session(), found) or 'nothing to compact'}")
     except (OSError, JarsMissing, SchemaMismatch, TableLocked) as error:
         print(f"aiic merge: {error}", file=sys.stderr)
         return 1

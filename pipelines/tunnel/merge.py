@@ -80,24 +80,38 @@ class MergedFiles:
         noted = self._noted(commits)
         return [path for path in files if _identity(path) not in noted]
 
-    def add(self, files: Iterable[Path], commit: str) -> None:
-        """Note that files are merged, as of a commit."""
-        line = json.dumps({"commit": commit, "files": [_identity(path) for path in files]})
+    def add(self, files: Iterable[Path], commit: str, written: int = 0, changed: int = 0) -> None:
+        """Note that files are merged, as of a commit, and the rows that they wrote and changed together."""
+        counts = {"written": written, "changed": changed}
+        line = json.dumps({"commit": commit, "files": [_identity(path) for path in files], **counts})
         with self._path.open("a", encoding="utf-8") as note:
             note.write(line + "\n")
             note.flush()
             os.fsync(note.fileno())
 
+    def counts(self, files: Iterable[Path]) -> tuple[int, int]:
+        """Rows that were written and changed by the merges that these files were in."""
+        wanted = {_identity(path) for path in files}
+        written = changed = 0
+        for line in self._lines():
+            entry = _entry(line)
+            if entry is not None and wanted.intersection(entry[1]):
+                found = json.loads(line)
+                written, changed = written + found.get("written", 0), changed + found.get("changed", 0)
+        return written, changed
+
     @property
     def _path(self) -> Path:
         return self.table / ".hoodie" / _NOTE
 
-    def _noted(self, commits: Callable[[], Collection[str]]) -> set[str]:
+    def _lines(self) -> list[str]:
         try:
-            lines = self._path.read_text("utf-8").splitlines()
+            return self._path.read_text("utf-8").splitlines()
         except FileNotFoundError:
-            return set()
-        entries = [entry for entry in map(_entry, lines) if entry is not None]
+            return []
+
+    def _noted(self, commits: Callable[[], Collection[str]]) -> set[str]:
+        entries = [entry for entry in map(_entry, self._lines()) if entry is not None]
         known = set(commits()) if entries else set()
         # Commits older than the oldest in the timeline were archived, not undone.
         oldest = min(known, default="")
