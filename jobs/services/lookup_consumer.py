@@ -74,10 +74,10 @@ def _refused(message: RawMessage, error: BadRecord) -> None:
 
 
 def main() -> int:
-    """Run until the service that started this process is gone. Exit code 3: another consumer has taken over."""
+    """Run until the process whose number is the argument, and whose child this is, is gone. Exit code 3: another consumer has taken over."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("kafka").setLevel(logging.ERROR)
-    settings, parent, ending = read_settings(os.environ), os.getppid(), threading.Event()
+    settings, parent, ending = read_settings(os.environ), int(sys.argv[1]), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     store = open_store(settings)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -26,10 +28,13 @@ MAX_CONNECTIONS = 1_000
 
 
 class Kept:
-    """A child process that is started again when it dies, after a pause that grows."""
+    """A child process that is started again when it dies, after a pause that grows.
+
+    It is told whose child it is: asking for that itself, it would not notice a parent that died before it could ask.
+    """
 
     def __init__(self, module: str) -> None:
-        self._argv = [sys.executable, "-m", module]
+        self._argv = [sys.executable, "-m", module, str(os.getpid())]
         self._ending = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._keep, name=module, daemon=True)
@@ -90,7 +95,10 @@ def run_http(app: Any, host: str, port: int) -> None:
     # What lives as long as the process need not be looked at by each collection of garbage.
     gc.collect()
     gc.freeze()
-    http_server(app, host, port).run()
+    # The server raises its signal once more when it has ended; what started with it must still be ended then.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        http_server(app, host, port).run()
 
 
 def http_server(app: Any, host: str, port: int) -> uvicorn.Server:

@@ -101,12 +101,16 @@ def client(own: RunningStack) -> Client:
 
 
 def consumer_of(own: RunningStack) -> psutil.Process:
-    """The service's consumer process."""
+    """The service's consumer process; one that was killed is started again after a moment."""
     service = psutil.Process(own.status()["lookup"]["pid"])
-    [found] = [
-        one for one in service.children() if "jobs.services.lookup_consumer" in " ".join(one.cmdline())
-    ]
-    return found
+    found: list[psutil.Process] = []
+
+    def one_runs() -> bool:
+        found[:] = [one for one in service.children() if "lookup_consumer" in " ".join(one.cmdline())]
+        return len(found) == 1
+
+    wait(one_runs, True)
+    return found[0]
 
 
 def present(own: RunningStack, items: Sequence[str]) -> dict[tuple[str, str], KnowledgeRow]:

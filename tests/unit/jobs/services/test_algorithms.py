@@ -11,7 +11,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from infra.http_keys import ApiKey, digest_of
-from jobs.services.algorithms import Algorithms, algorithms_app
+from jobs.services.algorithms import algorithms_app
+from jobs.services.algorithms_work import Algorithms
 from schemas.inference import ServerUnavailable
 from tests.http_service import Client, served
 from tests.unit.pipelines.library import small
