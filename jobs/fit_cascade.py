@@ -26,7 +26,7 @@ from pipelines.library.open_pairs import OpenPair, ask_item, open_pairs
 from pipelines.library.pairs import item_pairs, similar_values
 from pipelines.library.ranker import META, RankerMeta, load_ranker
 from pipelines.library.recogniser import RecogniserConfig
-from pipelines.models.cascade_fit import Opinion, fit_mixture
+from pipelines.models.cascade_fit import HIGHS, LOWS, Opinion, fit_mixture, fit_open_range
 from pipelines.models.opinions import KeptOpinion, write_opinions
 from pipelines.models.ranker_data import own_values
 from schemas.listing import Listing
@@ -34,11 +34,12 @@ from udfs.document import document
 from udfs.split import split_group
 from udfs.text import fold
 
+WIDEST = (LOWS[0], HIGHS[-1])
 OutOfFold = dict[str, dict[str, list[float]]]
 
 
 def main() -> int:
-    """Ask the discriminator about open pairs, fit the weights, and write them into the ranker's metadata."""
+    """Ask the discriminator about all pairs that may be open, fit weights and range, and write them into the ranker's metadata."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sets", nargs="+", type=Path)
     parser.add_argument("--ranker", type=Path, required=True)
@@ -50,7 +51,7 @@ def main() -> int:
     )
     parser.add_argument("--items", type=int, default=120, help="items of each set")
     args = parser.parse_args()
-    meta = load_ranker(args.ranker).meta
+    meta = replace(load_ranker(args.ranker).meta, open_low=WIDEST[0], open_high=WIDEST[1])
     lines = (
         args.seen.read_text("utf-8").splitlines()[: args.seen_examples or None] if args.seen.is_file() else []
     )
@@ -74,11 +75,14 @@ def main() -> int:
     write_opinions(args.opinions, meta.version, kept)  # `fit_calibration` needs them
     fitted = fit_mixture([one.opinion for one in kept], meta.threshold)
     print(json.dumps(asdict(fitted), indent=1))
+    new = replace(meta, mix=(0.0, 1.0, 0.0), open_low=meta.threshold, open_high=meta.threshold)
     if fitted.f1_both <= fitted.f1_ranker:
-        print("the discriminator adds nothing on these pairs: weights stay as they are", file=sys.stderr)
-        return 1
-    constant, ranker, discriminator = (round(weight, 4) for weight in fitted.mix)
-    new = replace(meta, mix=(constant, ranker, discriminator))
+        print("the discriminator adds nothing on these pairs: it is not asked", file=sys.stderr)
+    else:
+        asked = fit_open_range([one.opinion for one in kept], meta.threshold)
+        print(json.dumps(asdict(asked), indent=1))
+        constant, ranker, discriminator = (round(weight, 4) for weight in fitted.mix)
+        new = replace(meta, mix=(constant, ranker, discriminator), open_low=asked.low, open_high=asked.high)
     (args.ranker / META).write_text(json.dumps(asdict(new), indent=1) + "\n", "utf-8")
     reseal(args.ranker.parent)
     return 0

@@ -1,4 +1,7 @@
-"""Trains the ranker on labelled interchange sets: `python -m jobs.train_ranker SET... --out models/ranker`."""
+"""Trains the ranker on labelled interchange sets: `python -m jobs.train_ranker SET... --out models/ranker`.
+
+With `--scores build/scorer` it learns to weigh the label-conditioned scorer's opinion too (`jobs.train_scorer`).
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,12 @@ from pathlib import Path
 from jobs.seal_models import reseal
 from jobs.training_sets import training_set
 from pipelines.library.ranker import FEATURE_VERSION, RankerMeta, save_ranker
+from pipelines.library.scorer_form import read_meta
+from pipelines.models.cascade_fit import HIGHS, LOWS
 from pipelines.models.out_of_fold import write_out_of_fold
 from pipelines.models.ranker_data import RankerRows, joined, ranker_rows
 from pipelines.models.ranker_fit import fit_ranker
+from pipelines.models.scorer_scores import attach_scores, read_scores
 
 
 def main() -> int:
@@ -25,20 +31,30 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--out-of-fold", type=Path, default=Path("build/ranker/out_of_fold.json"))
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--scores", type=Path, help="what `jobs.train_scorer` left: its opinion is one of the ranker's inputs"
+    )
+    parser.add_argument(
+        "--scorer", type=Path, default=Path("models/scorer"), help="the scorer of the --scores"
+    )
     args = parser.parse_args()
+    scorer = read_meta(args.scorer).version if args.scores else ""
     parts = [_rows(folder) for folder in args.sets]
     counts = {folder.name: len(set(part.items)) for folder, part in zip(args.sets, parts, strict=True)}
     rows = joined(parts)
+    if args.scores:
+        attach_scores(rows, read_scores(args.scores))
     fitted = fit_ranker(rows, args.threads, _say)
     meta = RankerMeta(
         version=time.strftime("%Y%m%d.%H%M", time.gmtime()),
         feature_version=FEATURE_VERSION,
         threshold=fitted.threshold,
-        open_low=0.1,
-        open_high=0.75,
+        open_low=LOWS[0],  # until `fit_cascade` says which pairs are worth asking
+        open_high=HIGHS[-1],
         mix=(0.0, 1.0, 0.0),
         discriminator="",
         trained_on=counts,
+        scorer=scorer,
     )
     write_out_of_fold(args.out_of_fold, rows, fitted.out_of_fold)  # `fit_cascade`, `fit_calibration` need it
     save_ranker(args.out, meta, fitted.weights, fitted.bias, fitted.boosted)

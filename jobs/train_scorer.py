@@ -17,7 +17,7 @@ import asyncio
 import json
 from pathlib import Path
 
-ROWS = "rows.npz"
+ROWS, SETS = "rows.npz", "sets.json"
 BASE = Path(".local/models/all-minilm-l6-v2")
 
 
@@ -65,7 +65,7 @@ def data(args: argparse.Namespace) -> None:
         add_set(builder, found.release, found.listings, found.gold, found.vectors, vectors, tokenizer, True)
     rows = builder.rows()
     save_rows(rows, args.out / ROWS)
-    (args.out / "sets.json").write_text(json.dumps(counts), "utf-8")
+    (args.out / SETS).write_text(json.dumps(counts), "utf-8")
     print(
         f"{args.out / ROWS}: {len(rows.names)} items, {len(rows.ids)} tokens, {len(rows.labels)} candidates"
     )
@@ -84,9 +84,11 @@ def learn(args: argparse.Namespace) -> None:
 
 def write_release(args: argparse.Namespace) -> None:
     """Write the network that recognition loads."""
-    from pipelines.models.scorer_release import SETS, release_scorer
+    from pipelines.models.scorer_release import release_scorer
+    from pipelines.models.scorer_rows import load_rows
 
-    print(release_scorer(args.base, args.out / "whole", args.out / SETS, args.release))
+    counts = json.loads((args.out / SETS).read_text("utf-8"))
+    print(release_scorer(args.base, args.out / "whole", load_rows(args.out / ROWS), counts, args.release))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,11 @@ from sklearn.linear_model import LogisticRegression
 from pipelines.library.open_pairs import log_odds
 
 MIN_PAIRS = 50
+WORTH = 0.001
+"""F1 of the open pairs that asking more of them must gain, lest the discriminator be asked for nothing."""
+LOWS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
+HIGHS = (0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75)
+Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +43,59 @@ class Mixture:
     pairs: int
 
 
+@dataclass(frozen=True, slots=True)
+class OpenRange:
+    """Bounds of the ranker's best probability, the share of the opinions' pairs within them, and the F1 of all of them then."""
+
+    low: float
+    high: float
+    share: float
+    f1: float
+
+
 def fit_mixture(opinions: Sequence[Opinion], threshold: float, folds: int = 5) -> Mixture:
     """Fit the weights; both F1 are cross-validated by pair, at the ranker's threshold.
 
     Errors: ValueError for fewer than 50 pairs.
     """
-    if len(opinions) < MIN_PAIRS:
-        raise ValueError(f"{len(opinions)} open pairs are too few to fit a mixture: take more items")
-    alone, both = [], []
-    for fold in range(folds):
-        model = _fit([o for n, o in enumerate(opinions) if n % folds != fold])
-        for opinion in opinions[fold::folds]:
-            alone.append((np.asarray(opinion.ranked) >= threshold, opinion))
-            both.append((model.predict_proba(_rows([opinion]))[:, 1] >= threshold, opinion))
+    joint = joint_probabilities(opinions, folds)
+    alone = [(np.asarray(o.ranked) >= threshold, o) for o in opinions]
+    both = [(p >= threshold, o) for p, o in zip(joint, opinions, strict=True)]
     whole = _fit(opinions)
     weights = (float(whole.intercept_[0]), float(whole.coef_[0][0]), float(whole.coef_[0][1]))
     return Mixture(weights, _f1(alone), _f1(both), len(opinions))
+
+
+def joint_probabilities(opinions: Sequence[Opinion], folds: int = 5) -> list[Floats]:
+    """What both say of each pair's candidates together, by weights fitted on other pairs.
+
+    Errors: ValueError for fewer than 50 pairs.
+    """
+    if len(opinions) < MIN_PAIRS:
+        raise ValueError(f"{len(opinions)} open pairs are too few to fit a mixture: take more items")
+    models = [_fit([o for n, o in enumerate(opinions) if n % folds != fold]) for fold in range(folds)]
+    return [models[n % folds].predict_proba(_rows([o]))[:, 1] for n, o in enumerate(opinions)]
+
+
+def fit_open_range(opinions: Sequence[Opinion], threshold: float) -> OpenRange:
+    """Which of the pairs that were asked about are worth asking: the fewest that keep (nearly) the best F1.
+
+    `opinions` are of the widest range. A pair is open while the ranker's best probability lies within the range.
+    Errors: ValueError for fewer than 50 pairs.
+    """
+    joint = joint_probabilities(opinions)
+    best = np.array([max(o.ranked) for o in opinions])
+    tried = []
+    for low in (low for low in LOWS if low < threshold):
+        for high in (high for high in HIGHS if high > threshold):
+            is_open = (best > low) & (best < high)
+            decided = [
+                ((p if asked else np.asarray(o.ranked)) >= threshold, o)
+                for p, o, asked in zip(joint, opinions, is_open, strict=True)
+            ]
+            tried.append(OpenRange(low, high, float(is_open.mean()), _f1(decided)))
+    enough = max(found.f1 for found in tried) - WORTH
+    return min((found for found in tried if found.f1 >= enough), key=lambda found: found.share)
 
 
 def _fit(opinions: Sequence[Opinion]) -> LogisticRegression:

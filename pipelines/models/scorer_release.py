@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pipelines.library.scorer_form import META, NETWORK, OUTPUT, TOKENIZER, ScorerMeta, meta_text
-from pipelines.library.scorer_memory import MEMORY
+from pipelines.library.scorer_memory import MEMORY, load_memory
 from pipelines.models.scorer_net import NetShape, ScorerNet
+from pipelines.models.scorer_rows import ScorerRows
+from pipelines.models.scorer_train import WEIGHTS, Memory, ScorerItems
 
-WEIGHTS = "weights.safetensors"
-SETS = "sets.json"
+
 SPANS = 6
 INPUTS = {
     "ids": {0: "tokens"},
@@ -34,15 +35,21 @@ INPUTS = {
     "value_ids": {0: "candidates"},
 }
 LEAST_AGREEMENT = 0.98
-"""Correlation of the logits before and after: below it the integers have lost what was learned."""
+"""Correlation of the logits before and after, on items it knows: below it the integers have lost what was learned."""
+SAMPLES = 64
 
 
 class ScorerRefused(ValueError):
     """Weights that do not fit their base model, or a network that answers otherwise than they do."""
 
 
-def release_scorer(base: Path, trained: Path, sets: Path, out: Path) -> ScorerMeta:
-    """Write the network that recognition loads. Errors: ScorerRefused."""
+def release_scorer(
+    base: Path, trained: Path, rows: ScorerRows, counts: dict[str, int], out: Path
+) -> ScorerMeta:
+    """Write the network that recognition loads; `rows` are what it was trained on, `counts` the items of each set.
+
+    Errors: ScorerRefused.
+    """
     weights = {name: value.float() for name, value in load_file(trained / WEIGHTS).items()}
     shape = _shape(weights)
     net = _OneItem(_net(base, shape, weights))
@@ -52,7 +59,7 @@ def release_scorer(base: Path, trained: Path, sets: Path, out: Path) -> ScorerMe
         vector=shape.vector,
         kinds=shape.kinds,
         numbers=shape.numbers,
-        trained_on=json.loads(sets.read_text("utf-8")),
+        trained_on=counts,
     )
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="aiic-scorer-") as scratch:
@@ -69,7 +76,7 @@ def release_scorer(base: Path, trained: Path, sets: Path, out: Path) -> ScorerMe
             opset_version=17,
         )
         quantize_dynamic(exact, small, weight_type=QuantType.QInt8, per_channel=True)
-        _require_like(net, small, example)
+        _require_like(net, small, _samples(rows, load_memory(trained)))
         (out / NETWORK).write_bytes(small.read_bytes())
     shutil.copyfile(trained / MEMORY, out / MEMORY)
     (out / TOKENIZER).write_bytes((base / TOKENIZER).read_bytes())
@@ -142,12 +149,21 @@ def _example(meta: ScorerMeta) -> tuple[Tensor, ...]:
     )
 
 
-def _require_like(net: nn.Module, path: Path, example: tuple[Tensor, ...]) -> None:
-    with torch.no_grad():
-        wanted = net(*example).numpy()
+def _samples(rows: ScorerRows, memory: Memory) -> list[tuple[Tensor, ...]]:
+    """Some of the items that it was trained on, as recognition would give them."""
+    items = ScorerItems(rows, range(0, len(rows.names), max(1, len(rows.names) // SAMPLES)), memory)
+    given = [items[n] | {"ids": items.ids(n)} for n in range(len(items))]
+    return [tuple(one[name] for name in INPUTS) for one in given if len(one["labels"])]
+
+
+def _require_like(net: nn.Module, path: Path, samples: Sequence[tuple[Tensor, ...]]) -> None:
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    inputs = {name: value.numpy() for name, value in zip(INPUTS, example, strict=True)}
-    found = session.run(None, inputs)[0]
-    agreement = float(np.corrcoef(wanted, found)[0, 1])
+    wanted, found = [], []
+    for sample in samples:
+        with torch.no_grad():
+            wanted.append(net(*sample).numpy())
+        inputs = {name: value.numpy() for name, value in zip(INPUTS, sample, strict=True)}
+        found.append(session.run(None, inputs)[0])
+    agreement = float(np.corrcoef(np.concatenate(wanted), np.concatenate(found))[0, 1])
     if not agreement > LEAST_AGREEMENT:
         raise ScorerRefused(f"in integers the network's logits agree to {agreement:.3f} only")

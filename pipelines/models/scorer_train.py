@@ -39,7 +39,7 @@ class ScorerTraining:
     threads: int = 2
     seed: int = 0
     encoder_rate: float = 3e-4
-    heads_rate: float = 1.5e-3
+    heads_rate: float = 8e-4
     memory_rate: float = 5e-3
     forget: float = 0.3
     warmup_steps: int = 40

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from pipelines.models.cascade_fit import Opinion, fit_mixture
+from pipelines.models.cascade_fit import HIGHS, LOWS, Opinion, fit_mixture, fit_open_range
 
 
 def opinions(count, knows, seed=1):
@@ -40,3 +40,18 @@ def test_missed_values_count_against_both():
 def test_too_few_pairs_are_refused():
     with pytest.raises(ValueError, match="too few"):
         fit_mixture(opinions(10, knows=True), 0.5)
+
+
+def test_only_what_is_worth_asking_is_open():
+    sure = [Opinion((0.7,), (0.5,), (True,), 0) for _ in range(200)]
+    unsure = opinions(200, knows=True)
+    found = fit_open_range(sure + unsure, 0.5)
+    assert found.low < 0.5 < found.high <= 0.7
+    assert found.share == pytest.approx(0.5)
+    assert found.f1 > fit_mixture(sure + unsure, 0.5).f1_ranker
+
+
+def test_a_discriminator_that_knows_nothing_is_asked_as_little_as_can_be():
+    found = fit_open_range(opinions(400, knows=False), 0.5)
+    wide = [low for low in LOWS if low < 0.5], [high for high in HIGHS if high > 0.5]
+    assert (found.low, found.high) == (max(wide[0]), min(wide[1]))
