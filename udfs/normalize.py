@@ -18,8 +18,8 @@ import pint
 from schemas.ontology import AttributeKey
 from udfs.quantity import WORDS, Quantity, conversion, quantities, unit, written
 
-AS_IS, UPPER, STRIP_MARKS, CONVERT, EXPAND, NUMBER, DIGITS, CHOICE = (
-    "as_is", "upper", "strip_marks", "convert", "expand", "number", "digits", "choice",
+AS_IS, UPPER, STRIP_MARKS, CONVERT, EXPAND, NUMBER, DIGITS, CHOICE, SPELL_OUT = (
+    "as_is", "upper", "strip_marks", "convert", "expand", "number", "digits", "choice", "spell_out",
 )  # fmt: skip
 _TARGET = re.compile(r"\b(?:to|into|in)\s+(?:the\s+)?([A-Za-z]+)(?:\s*\(([A-Za-z]+)\))?")
 _ASSUMED = re.compile(r"\bassume[^.]*\bin\s+([A-Za-z]+)", re.I)
@@ -83,7 +83,9 @@ def read_rule(name: str, instruction: str) -> Rule:
         return _conversion(instruction)
     if "numeric" in said or "number" in said:
         return Rule(NUMBER)
-    return Rule(CHOICE) if "generali" in said or "expansion" in said or "classif" in said else Rule(AS_IS)
+    if "expansion" in said:
+        return Rule(SPELL_OUT)
+    return Rule(CHOICE) if "generali" in said or "classif" in said else Rule(AS_IS)
 
 
 def _expansions(instruction: str) -> dict[str, str]:

@@ -6,20 +6,28 @@ extracted candidates (identifiers, measures, values the ontology does not have) 
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.library.keys import CategoryView, KeyView, log_share
+from pipelines.library.phrases import words_of
+from pipelines.library.spelled_out import spelled_out, templates_of
 from udfs.document import Document
-from udfs.normalize import AS_IS, UPPER, Surface, extracted
+from udfs.normalize import AS_IS, SPELL_OUT, UPPER, Surface, extracted
 from udfs.text import fold
 from udfs.tokens import MAX_GRAM, Token, grams, match_form, tokenize
 
 MAX_EXTRACTED = 60
-_CHUNK = re.compile(r"[\w(][\w\-./'&+\"%()]*")
-_BREAK = re.compile(r"[,;:.|!?。，；：！？]\s|\||[。，；：！？]")
+MAX_PHRASES = 48
+LATER = 0.15
+"""Of runs that look alike the earlier is the likelier."""
+_CHUNK = re.compile(r"\w[\w\-.'&+\"%]*")
+# A full stop after a word of up to three letters is an abbreviation's: "Dr. Scholl's", "84 Ct. Box", "8 Fl. Oz".
+_BREAK = re.compile(r"[,;:|!?。，；：！？]\s|(?<!\b\w)(?<!\b\w\w)(?<!\b\w\w\w)\.\s|\||[。，；：！？]")
+_MARKS = "®™"
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-./'&+_#]*[A-Za-z0-9]")
 _END_OF_VALUE = re.compile(r"[,;|\n。；，]|\. |\s[A-Z][\w ]{1,20}:")
 
@@ -49,6 +57,7 @@ class ItemText:
     tokens: list[Token]
     grams: list[tuple[str, int, int]]
     chunks: list[tuple[int, int]]
+    words: list[list[str]]
 
 
 def item_text(document: Document) -> ItemText:
@@ -56,7 +65,9 @@ def item_text(document: Document) -> ItemText:
     tokens = tokenize(document.text)
     inside = [gram for gram in grams(tokens, MAX_GRAM) if document.inside(gram[1], gram[2])]
     chunks = [span for span in map(_trim, _CHUNK.finditer(document.text)) if document.inside(*span)]
-    return ItemText(document, tokens, inside, chunks)
+    return ItemText(
+        document, tokens, inside, chunks, [words_of(document.text[slice(*span)]) for span in chunks]
+    )
 
 
 def _trim(match: re.Match[str]) -> tuple[int, int]:
@@ -64,7 +75,7 @@ def _trim(match: re.Match[str]) -> tuple[int, int]:
     while (
         end > match.start() + 1
         and not match.string[end - 1].isalnum()
-        and match.string[end - 1] not in "\"'%)"
+        and match.string[end - 1] not in "\"'%"
     ):
         end -= 1
     return match.start(), end
@@ -175,7 +186,9 @@ def _add_extracted(item: ItemText, pool: _Pool) -> None:
             looks_like_one = len(code) >= 4 and (any(c.isdigit() for c in code) or code.isupper())
             if looks_like_one and document.inside(*match.span()):
                 pool.add_text(code, match.span(), "extracted")
-    elif view.rule.kind in (AS_IS, UPPER):
+    elif view.rule.kind in (AS_IS, UPPER, SPELL_OUT):
+        if view.templates:
+            _add_spelled_out(item, pool)
         if view.key.value_kind == "measure":
             _add_number_phrases(item, pool)
         _add_phrases(item, pool)
@@ -185,35 +198,67 @@ def _inside(document: Document, surfaces: Sequence[Surface]) -> list[Surface]:
     return [surface for surface in surfaces if document.inside(surface.start, surface.end)]
 
 
+def _add_spelled_out(item: ItemText, pool: _Pool) -> None:
+    """Abbreviations with a number, in the words of the key's values."""
+    templates = Counter(pool.view.templates) - templates_of(pool.own.items())
+    for found in spelled_out(item.document.text, templates):
+        if item.document.inside(found.start, found.end):
+            pool.add_text(found.value, (found.start, found.end), "extracted")
+
+
 def _add_number_phrases(item: ItemText, pool: _Pool) -> None:
-    """Runs of up to four chunks that begin with a number: "18 gauge", "115v"."""
+    """Runs of up to four chunks that begin with a number: "18 gauge", "115v", "(2) burners"."""
     text, chunks = item.document.text, item.chunks
     for first, (start, _) in enumerate(chunks):
-        if not (text[start].isdigit() or (text[start] == "(" and text[start + 1 : start + 2].isdigit())):
+        if not text[start].isdigit():
             continue
         for last in range(first, min(first + 4, len(chunks))):
-            phrase = text[start : chunks[last][1]]
-            if _BREAK.search(phrase):
+            end = chunks[last][1]
+            if _BREAK.search(text, start, end):
                 break
-            pool.add_text(phrase, (start, chunks[last][1]), "extracted")
+            for span in _closed(text, start, end):
+                pool.add_text(text[slice(*span)], span, "extracted")
+            if text[start - 1 : start] == "(":
+                for span in _closed(text, start - 1, end):
+                    pool.add_text(text[slice(*span)], span, "extracted")
 
 
 def _add_phrases(item: ItemText, pool: _Pool) -> None:
-    """Runs of up to three chunks that share a word with a known value; for open keys also those of the title."""
+    """Runs of chunks that share a word with a known value, for open keys also those of the title: the likeliest."""
     view, text = pool.view, item.document.text
-    words = pool.words()
+    words, shape = pool.words(), view.shape.without(pool.own)
+    reach = shape.reach
+    found: list[tuple[float, int, int]] = []
     for first, (start, _) in enumerate(item.chunks):
         in_title = start < item.document.title_end
         wanted = view.is_open and in_title
         if wanted and view.key.value_kind != "free" and view.capitalized > 0.7 and not text[start].isupper():
             wanted = False
-        for last in range(first, min(first + 3, len(item.chunks))):
+        forms: list[str] = []
+        for last in range(first, len(item.chunks)):
             end = item.chunks[last][1]
-            phrase = text[start:end]
-            if _BREAK.search(phrase):
+            forms = forms + item.words[last]
+            if (last > first and len(forms) > reach) or _BREAK.search(text, start, end):
                 break
-            if wanted or any(word in words for word in match_form(phrase).split()):
-                pool.add_text(phrase, (start, end), "phrase")
+            if forms and (wanted or any(word in words for word in forms)):
+                likeness = shape.likeness(forms) - LATER * first
+                found += [(likeness, *span) for span in _closed(text, start, end)]
+    for _, start, end in heapq.nlargest(MAX_PHRASES, found):
+        pool.add_text(text[start:end], (start, end), "phrase")
+
+
+def _closed(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """A run with its bracket closed, with and without the mark that follows it; none where brackets do not match."""
+    opened = text.count("(", start, end) - text.count(")", start, end)
+    if opened == 1 and text[end : end + 1] == ")":
+        return [(start, end + 1)]
+    if opened or text.find(")", start, end) < text.find("(", start, end):
+        return []
+    return (
+        [(start, end), (start, end + 1)]
+        if text[end : end + 1] in _MARKS and end < len(text)
+        else [(start, end)]
+    )
 
 
 def _add_stated_pairs(item: ItemText, pool: _Pool) -> None:

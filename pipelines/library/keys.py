@@ -8,13 +8,19 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pipelines.library.phrases import PhraseShape, shape_of
+from pipelines.library.spelled_out import templates_of
 from pipelines.ontology.snapshot import CategoryKey, Snapshot, Value
 from schemas.ontology import AttributeKey
-from udfs.normalize import CHOICE, UPPER, Rule, rule_of
+from udfs.normalize import CHOICE, SPELL_OUT, UPPER, Rule, rule_of
 from udfs.text import fold
 from udfs.tokens import match_form
 
-OPEN_SHARE = 0.2
+OPEN_SHARE = 0.1
+OPEN_SHARE_SPELLED = 0.02
+"""Of keys whose values are spelled out: names that are not short stand in the text as they are."""
+LEAST_ONCE = 2
+"""One value that was seen once says nothing of a key."""
 MAX_VALUES = 400_000
 """About 400 MB: a value takes some 1 KB in a view, with its forms and words."""
 VIEW_OVERHEAD = 50
@@ -39,6 +45,8 @@ class KeyView:
     total: int
     is_open: bool
     capitalized: float
+    shape: PhraseShape
+    templates: Mapping[str, int]
 
     @property
     def name(self) -> str:
@@ -112,9 +120,19 @@ def _key_view(link: CategoryKey, values: Sequence[Value]) -> KeyView:
         names=frozenset(match_form(name) for name in (link.key.name, *link.key.synonyms)) - {""},
         words=_value_words(values),
         total=total,
-        is_open=link.key.value_kind == "free" or (rule.kind != CHOICE and once > OPEN_SHARE * total),
+        is_open=link.key.value_kind == "free" or _is_open(rule, once, total),
         capitalized=sum(value.text[:1].isupper() for value in values) / max(1, len(values)),
+        shape=shape_of((value.text, max(1, value.frequency)) for value in values),
+        templates=templates_of((value.text, max(1, value.frequency)) for value in values)
+        if rule.kind == SPELL_OUT
+        else {},
     )
+
+
+def _is_open(rule: Rule, once: int, total: int) -> bool:
+    """Whether values that the ontology lacks are to be expected: many of those it has were seen once."""
+    share = OPEN_SHARE_SPELLED if rule.kind == SPELL_OUT else OPEN_SHARE
+    return rule.kind != CHOICE and once >= LEAST_ONCE and once > share * total
 
 
 def _folded(values: Sequence[Value]) -> tuple[dict[str, int], tuple[int, ...], tuple[int, ...]]:
