@@ -35,6 +35,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--ontology", default="demo", help="algorithms: a released ontology, default %(default)s"
     )
+    parser.add_argument(
+        "--discriminator",
+        choices=("cascade", "all", "off"),
+        default="cascade",
+        help="algorithms: which pairs go to it, default %(default)s",
+    )
     parser.set_defaults(func=_run)
 
 
@@ -69,7 +75,7 @@ def _run(args: argparse.Namespace) -> int:
         if args.service == "algorithms":
             from jobs.services.algorithms import serve_algorithms
 
-            return serve_algorithms(settings, args.ontology)
+            return serve_algorithms(settings, args.ontology, args.discriminator)
         from jobs.services.serve import serve_lookup
 
         return serve_lookup(settings, follows=not args.no_follow)

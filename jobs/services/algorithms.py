@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter
@@ -29,6 +30,7 @@ from schemas.inference import InferenceError
 
 LOG = logging.getLogger("aiic.algorithms")
 MAX_BODY_BYTES = 1 << 20
+ABOUT = "Category, attributes and titles of texts that are in no catalog."
 
 
 def algorithms_app(service: Algorithms, keys: Sequence[ApiKey], registry: CollectorRegistry) -> FastAPI:
@@ -48,21 +50,30 @@ def serve_algorithms(settings: LookupSettings, ontology: str, discriminator: str
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     first_key(settings.keys_file, settings.secret_file)
     registry = CollectorRegistry()
-    pairs = Counter(
-        "aiic_pairs_total", "Item x key pairs answered, by method.", ["method"], registry=registry
-    )
     try:
-        config = default_config(find_release(settings.warehouse, ontology), discriminator)
-        recogniser = open_recogniser(config)
-        plain = open_recogniser(replace(config, discriminator="off"))
-        snapshot = active(OntologyStore(settings.warehouse, ontology).read(recogniser.ontology_version))
+        service = open_algorithms(settings.warehouse, ontology, discriminator, registry)
     except (OntologyError, InferenceError, *MODEL_ERRORS) as error:
         raise StoreError(str(error)) from error
-    app = algorithms_app(
-        Algorithms(recogniser, plain, snapshot, pairs), load_keys(settings.keys_file), registry
-    )
+    app = algorithms_app(service, load_keys(settings.keys_file), registry)
     LOG.info(
         "algorithms at http://%s:%s over %s (pid %s)", settings.host, settings.port, ontology, os.getpid()
     )
     run_http(app, settings.host, settings.port)
     return 0
+
+
+def open_algorithms(
+    warehouse: Path, ontology: str, discriminator: str, registry: CollectorRegistry
+) -> Algorithms:
+    """Recognisers over a released ontology; categories are predicted without asking the discriminator anything.
+
+    Errors: OntologyError, InferenceError, those of `jobs.models.MODEL_ERRORS`.
+    """
+    config = default_config(find_release(warehouse, ontology), discriminator)
+    recogniser = open_recogniser(config)
+    plain = open_recogniser(replace(config, discriminator="off"))
+    snapshot = active(OntologyStore(warehouse, ontology).read(recogniser.ontology_version))
+    pairs = Counter(
+        "aiic_pairs_total", "Item x key pairs answered, by method.", ["method"], registry=registry
+    )
+    return Algorithms(recogniser, plain, snapshot, pairs)

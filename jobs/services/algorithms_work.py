@@ -56,6 +56,11 @@ class Algorithms:
         self._count(usage)
         return found
 
+    async def close(self) -> None:
+        """Close connections."""
+        for one in (self.attributes, self.category):
+            await one.close()
+
     def _count(self, usage: Usage) -> None:
         for method, count in usage.pairs.items():
             self.pairs.labels(method).inc(count)

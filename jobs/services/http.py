@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
@@ -29,9 +31,29 @@ class Refused(Exception):
         self.status, self.code, self.words, self.wait_s = status, code, words, wait_s
 
 
-def new_app(title: str, description: str) -> FastAPI:
-    """An application whose errors are all {"error": code, "detail": words}; no page of it loads from elsewhere."""
-    app = FastAPI(title=title, description=description, version="1", docs_url=None, redoc_url=None)
+async def nothing() -> None:
+    """Nothing needs to be closed."""
+
+
+def new_app(title: str, description: str, close: Callable[[], Awaitable[None]] = nothing) -> FastAPI:
+    """An application whose errors are all {"error": code, "detail": words}; no page of it loads from elsewhere.
+
+    `close` is called after its last request.
+    """
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await close()
+
+    app = FastAPI(
+        title=title, description=description, version="1", docs_url=None, redoc_url=None, lifespan=life
+    )
+
+    @app.exception_handler(Exception)
+    async def broken(_request: Request, _error: Exception) -> Response:
+        # The log has the error; a stranger is told nothing of it.
+        return answer_error(500, "internal", "the service has failed at this request")
 
     @app.exception_handler(Refused)
     async def refused(_request: Request, error: Refused) -> Response:
