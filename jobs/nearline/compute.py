@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 from pyflink.common import Row
-from pyflink.datastream import AsyncFunction, RuntimeContext
+from pyflink.datastream import AsyncFunction, FlatMapFunction, RuntimeContext
 
 from jobs.nearline.opening import open_worker
 from jobs.nearline.operators import Counters
@@ -21,6 +23,8 @@ from schemas.results import fault_of
 from schemas.topics import DEFERRED_EVENTS, ITEM_EVENTS, RESULTS, topic_plan
 
 OPEN_AGAIN_S = 5.0
+COUNTED = "counted"
+"""Topic of rows that say what was counted; they stay inside the job."""
 LOG = logging.getLogger(__name__)
 
 
@@ -36,8 +40,7 @@ class Compute(AsyncFunction):  # type: ignore[misc]
         self._patience = Patience(give_up_s=give_up_s)
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        """Make the counters; the recogniser is opened by the first item, as its servers may not be there yet."""
-        self._counters = Counters(runtime_context)
+        """Nothing to open: the recogniser is opened by the first item, as its servers may not be there yet."""
         self._waiting: list[tuple[Work, asyncio.Future[Outcome]]] = []
         self._worker: Worker | None = None
         self._opening: asyncio.Lock | None = None
@@ -51,7 +54,8 @@ class Compute(AsyncFunction):  # type: ignore[misc]
         self._waiting.append((work_of(value[2]), outcome))
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.create_task(self._flush_soon())
-        return [row for row in [_row(await outcome)] if row is not None]
+        rows = [row for row in [_row(await outcome)] if row is not None]
+        return rows + self._counted()
 
     def timeout(self, value: Row) -> list[Row]:
         """Never wanted: a job that is too slow is held back, it does not drop. Errors: TimeoutError, the job restarts."""
@@ -75,7 +79,6 @@ class Compute(AsyncFunction):  # type: ignore[misc]
             return
         for (_, outcome), found in zip(batch, outcomes, strict=True):
             outcome.set_result(found)
-        self._tell(worker)
 
     async def _opened(self) -> Worker:
         """The worker's recogniser, tried again until its servers are there."""
@@ -88,16 +91,33 @@ class Compute(AsyncFunction):  # type: ignore[misc]
                     )
                 except Exception as error:  # servers away, wrong model: an operator can mend both meanwhile
                     LOG.warning("recogniser not opened, trying again: %s: %s", type(error).__name__, error)
-                    self._counters.add("opening_failed")
                     await asyncio.sleep(OPEN_AGAIN_S)
             return self._worker
 
-    def _tell(self, worker: Worker) -> None:
-        """Pass the worker's counts on to Flink."""
-        for name, number in worker.counts.items():
-            if number > self._told[name]:
-                self._counters.add(name, number - self._told[name])
-                self._told[name] = number
+    def _counted(self) -> list[Row]:
+        """What the worker has counted since it was last asked."""
+        counts = self._worker.counts if self._worker else Counter[str]()
+        news = {
+            name: number - self._told[name] for name, number in counts.items() if number > self._told[name]
+        }
+        self._told.update(news)
+        return [Row(COUNTED, "", json.dumps(news))] if news else []
+
+
+class Tally(FlatMapFunction):  # type: ignore[misc]
+    """Counts what `Compute` has counted: Flink's counters do nothing in the thread of its loop."""
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Make the counters."""
+        self._counters = Counters(runtime_context)
+
+    def flat_map(self, value: Row) -> Iterator[Row]:
+        """Messages go on, counts end here."""
+        if value[0] != COUNTED:
+            yield value
+            return
+        for name, number in json.loads(value[2]).items():
+            self._counters.add(name, number)
 
 
 def _row(outcome: Outcome) -> Row | None:

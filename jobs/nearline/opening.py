@@ -8,10 +8,13 @@ from pathlib import Path
 
 from jobs.released import find_release
 from pipelines.library.rows import Stamp
+from pipelines.library.s2d import S2D
 from pipelines.tunnel.daily_item_knowledge import generations_file
 from pipelines.tunnel.generation import generation_of
+from pipelines.tunnel.realtime import TIER as REALTIME
 from pipelines.tunnel.stream_config import StreamConfig
 from pipelines.tunnel.stream_work import Patience, Worker
+from pipelines.tunnel.untouched import LastAnswers
 
 
 def known_categories(config: StreamConfig) -> Container[str]:
@@ -34,6 +37,8 @@ def open_worker(config: StreamConfig, tier: str, patience: Patience, clock: Call
     warehouse = Path(config.warehouse)
     settings = default_config(find_release(warehouse, config.ontology), config.discriminator)
     recogniser = open_recogniser(settings)
+    if tier == REALTIME and isinstance(recogniser, S2D):
+        recogniser.lender = LastAnswers()
     version, model = recogniser.ontology_version, recogniser.model
     generation = generation_of(generations_file(warehouse), version, model, f"stream-{tier}")
     return Worker(

@@ -8,7 +8,7 @@ from pyflink.common import Time, Types
 from pyflink.datastream import AsyncDataStream, KeyedProcessFunction
 
 from infra.flink import OUT_TYPE, FlinkConfig, kafka_sink, kafka_source, stream_environment
-from jobs.nearline.compute import Compute
+from jobs.nearline.compute import Compute, Tally
 from jobs.nearline.operators import CHECKED, CheckMessage
 from pipelines.tunnel.nearline import TIER as NEARLINE
 from pipelines.tunnel.stream_config import StreamConfig, job_name
@@ -48,6 +48,7 @@ def run_job(
     computed = AsyncDataStream.unordered_wait(
         due, Compute(config, tier, give_up_s), patience, config.capacity, OUT_TYPE
     )
+    told = computed.name("compute").uid("compute").flat_map(Tally(), OUT_TYPE).name("tally").uid("tally")
     outgoing = [RESULTS, str(topic_plan(ITEM_EVENTS).dead_letter), DEFERRED_EVENTS]
-    kafka_sink(tables, flink, outgoing, computed.name("compute").uid("compute").union(refused))
+    kafka_sink(tables, flink, outgoing, told.union(refused))
     environment.execute(job_name(tier))

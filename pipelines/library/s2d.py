@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pipelines.library.answers import Answer, ItemAnswers, Usage
 from pipelines.library.calibration import OperatingPoint
@@ -28,6 +29,16 @@ from udfs.document import Document, document
 Embed = Callable[[Sequence[str]], Awaitable[Floats]]
 
 
+class Lender(Protocol):
+    """Who lends answers of an item's last text, in place of asking the discriminator again."""
+
+    def lent(self, item: ItemPairs) -> Mapping[int, Answer]:
+        """Answers that still hold, by the key's place in the category."""
+
+    def keep(self, item: ItemPairs, answers: Sequence[Answer]) -> None:
+        """Remember what was said of an item."""
+
+
 @dataclass
 class S2D:
     """A `Recogniser` over one release, one ranker, one encoder and one discriminator.
@@ -35,7 +46,7 @@ class S2D:
     `embed` and `discriminator` are the two model servers; `close_all` ends their connections. `point`: from where on a
     value is stated; by default where the ranker says, uncalibrated. `images`: who reads images, None for nobody. `scorer`:
     the label-conditioned scorer, where the ranker learned with one. The first call checks that the encoder is the one
-    that the release was made with.
+    that the release was made with. `lender`: who lends answers of untouched keys, None for nobody.
     """
 
     config: RecogniserConfig
@@ -49,6 +60,7 @@ class S2D:
     point: OperatingPoint | None = None
     images: ImageReader | None = None
     scorer: Scorer | None = None
+    lender: Lender | None = None
     views: CategoryViews = field(init=False)
     _keys: KeyVectors = field(init=False)
     _checked: bool = field(default=False, init=False)
@@ -97,6 +109,9 @@ class S2D:
         for pair, answer in zip(opened, verdicts, strict=True):
             answers[pair.item][pair.key] = answer
             usage.pairs[answer.method] += 1
+        if self.lender:
+            for item, found in zip(items, answers, strict=True):
+                self.lender.keep(item, found)
         return [
             ItemAnswers(item.listing.item_id, guess.category_id, guess.confidence, tuple(found))
             for item, guess, found in zip(items, guesses, answers, strict=True)
@@ -165,12 +180,17 @@ class S2D:
         opened: list[OpenPair] = []
         for number, (item, found) in enumerate(zip(items, ranked, strict=True)):
             open_keys = open_pairs(number, item, found, self.config, self.ranker.meta, number in eyes)
+            lent = self.lender.lent(item) if self.lender and open_keys else {}
+            lent = {pair.key: lent[pair.key] for pair in open_keys if pair.key in lent}
+            if lent:
+                usage.pairs["lent"] += len(lent)
+            open_keys = [pair for pair in open_keys if pair.key not in lent]
             opened += open_keys
             waiting = {pair.key for pair in open_keys}
             answers.append([])
             for key, (view, pair, p) in enumerate(zip(item.category.keys, item.pairs, found, strict=True)):
                 answer = resolve(item.text.document, view, pair.candidates, p, self._point(), "ranker")
-                answers[-1].append(answer)
-                if key not in waiting:
+                answers[-1].append(lent.get(key, answer))
+                if key not in waiting and key not in lent:
                     usage.pairs[answer.method] += 1
         return answers, opened

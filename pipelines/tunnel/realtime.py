@@ -1,8 +1,9 @@
 """Real-time tier: high-value items at once, pruned in stages before any model is called (paper section 6.1; T3).
 
 Stages: an event that is older or repeated; a text that did not change (`stream_state`); a text that another item or an
-earlier state had, whose answers are remembered (`AnswerMemory`); what is left goes to the recogniser, whose own stages (search,
-ranker) leave to the discriminator what they are not sure of.
+earlier state had, whose answers are remembered (`AnswerMemory`); then the recogniser's own: what search and ranker are sure of,
+and of what they leave open the keys that the change does not touch (`untouched`). Only the rest asks the discriminator. Each
+stage is counted.
 """
 
 from __future__ import annotations
