@@ -36,14 +36,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         parser.add_argument("--config", type=Path, default=DEFAULT_FILE, help="settings, default %(default)s")
         parser.set_defaults(func=_guarded(run))
     defaults = (
-        (up, stack.DEFAULT, "all but flink"),
+        (up, stack.DEFAULT, "all but flink and lookup"),
         (down, stack.NAMES, "all"),
-        (status, None, "all but a flink never started"),
+        (status, None, "all but a flink or lookup never started"),
     )
     for parser, names, told in defaults:
         some = f"some of {','.join(stack.NAMES)}; default {told}"
         parser.add_argument("--only", type=_names, default=names, help=some)
-    down.add_argument("--wipe", action="store_true", help="also delete Kafka's and Flink's data and all logs")
+    down.add_argument(
+        "--wipe",
+        action="store_true",
+        help="also delete Kafka's, Flink's and the lookup store's data and all logs",
+    )
     status.add_argument("--json", action="store_true", help="for programs")
     logs.add_argument("name", choices=stack.NAMES)
     logs.add_argument("-f", "--follow", action="store_true", help="go on until interrupted")
@@ -85,7 +89,7 @@ def _down(args: argparse.Namespace, config: LocalConfig) -> int:
         raise StackError("--wipe deletes the data of the whole stack: use it without --only")
     stack.down(config, args.only, _say)
     if args.wipe:
-        for folder in ("kafka", "flink", "logs"):
+        for folder in ("kafka", "flink", "lookup/store", "logs"):
             shutil.rmtree(config.stack.state_dir / folder, ignore_errors=True)
     return 0
 

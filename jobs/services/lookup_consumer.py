@@ -38,12 +38,14 @@ def follow(
 ) -> None:
     """Follow the topics as long as `goes_on`; what passes by itself is tried again.
 
+    Leaves a store alone that is being rebuilt, or whose rebuild was cut off: readiness says so.
     Errors: StoreError, PositionLost.
     """
-    if store.noted(REBUILDING):
-        raise StoreError("a rebuild of this store was cut off: run `./aiic serve --rebuild` again")
     began_ms = now_ms()
     while goes_on():
+        if store.noted(REBUILDING):
+            pause(RETRY_S)
+            continue
         try:
             _follow(store, settings, goes_on)
         except TRANSIENT as error:
@@ -65,7 +67,8 @@ def _follow(store: KnowledgeStore, settings: LookupSettings, goes_on: Callable[[
 
 
 def _tell(store: KnowledgeStore, status: FollowStatus) -> None:
-    store.note(STATUS, status_bytes(status), store.begin_term())
+    if not store.noted(REBUILDING):
+        store.note(STATUS, status_bytes(status), store.begin_term())
 
 
 def _refused(message: RawMessage, error: BadRecord) -> None:

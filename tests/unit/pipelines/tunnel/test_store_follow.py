@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.kafka import Message
-from infra.kv_embedded import EmbeddedStore
+from infra.kv import open_kv
 from pipelines.tunnel.merge_intake import RawMessage
 from pipelines.tunnel.store import ItemRows
 from pipelines.tunnel.store_feed import rows_of_table
@@ -24,6 +24,7 @@ from schemas.knowledge import KnowledgeRow
 from schemas.results import KnowledgeResults
 from schemas.topics import CHANGES, RESULTS
 from tests.unit.pipelines.tunnel.test_store import row
+from tests.valkey_server import valkey_server
 from udfs.version import ITEM_ATTR, settle
 
 NOW_MS = 1_790_000_000_000
@@ -93,9 +94,18 @@ def present(store: KnowledgeStore) -> dict[tuple[str, str], KnowledgeRow]:
     return {(one.item_id, attr): one for state in store.states() for attr, one in state.rows.items()}
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> KnowledgeStore:
-    return KnowledgeStore(EmbeddedStore(tmp_path / "kv"))
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with valkey_server() as address:
+        yield address
+
+
+@pytest.fixture(params=["embedded", "server"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, server: str) -> Iterator[KnowledgeStore]:
+    kv = open_kv(str(tmp_path / "kv") if request.param == "embedded" else server)
+    kv.wipe()
+    yield KnowledgeStore(kv)
+    kv.close()
 
 
 ROWS = st.lists(
