@@ -1,4 +1,4 @@
-"""`aiic merge`: finished shards of knowledge rows into item_knowledge by hand; compaction."""
+"""`aiic merge`: finished shards of knowledge rows into item_knowledge by hand; compaction; the streaming merge."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--compact", action="store_true", help="then fold the tables' logs into base files")
     parser.add_argument(
+        "--follow",
+        choices=("start", "stop", "status"),
+        nargs="?",
+        const="start",
+        help="the streaming merge: results from Kafka as they come, changes out; detached, default start",
+    )
+    parser.add_argument(
         "--wait", type=float, default=600.0, metavar="S", help="for another writer (%(default)s s)"
     )
     parser.add_argument(
@@ -31,8 +38,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _run(args: argparse.Namespace) -> int:
-    if not args.files and not args.compact:
-        print("aiic merge: nothing to do: name shards or folders of them, or --compact", file=sys.stderr)
+    if args.follow and (args.files or args.compact):
+        print("aiic merge: --follow goes without files and --compact: the stream compacts", file=sys.stderr)
+        return 2
+    if not args.files and not args.compact and not args.follow:
+        print(
+            "aiic merge: nothing to do: name shards or folders of them, or --compact, or --follow",
+            file=sys.stderr,
+        )
         return 2
     # Imported here: every command line pays for what this module imports at its top.
     from py4j.protocol import Py4JError
@@ -48,6 +61,10 @@ def _run(args: argparse.Namespace) -> int:
     from schemas.derive import SchemaMismatch
 
     warehouse = (args.warehouse or default_warehouse()).absolute()
+    if args.follow:
+        from jobs.streaming.control import follow
+
+        return follow(args.follow, warehouse)
     table = knowledge_table(warehouse)
     try:
         files = _shards(args.files)

@@ -51,10 +51,13 @@ class Publish(Protocol):
 class WriterSettings:
     """How the writer works.
 
+    Every commit leaves a file a bucket until it is cleaned away, and its instant in the timeline as long: at a commit every
+    10 s and 16 buckets that is 35,000 files in 6 hours, which is as much as listings should bear. Who must see the table
+    further back takes the changes topic, the lookup service's history, or longer triggers.
     `compact_every`: commits after which a part of the table is compacted, bounded by `compact_io_mb` (read and written).
     """
 
-    hudi: HudiSettings = field(default_factory=lambda: HudiSettings(retention_hours=48, compact_after=0))
+    hudi: HudiSettings = field(default_factory=lambda: HudiSettings(retention_hours=6, compact_after=0))
     compact_every: int = 8
     compact_io_mb: int = 32
 

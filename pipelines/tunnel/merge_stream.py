@@ -26,7 +26,7 @@ class MergeStreamConfig:
     files that are merged at a time, between the batches of the stream, so that a daily run holds nothing up.
     """
 
-    trigger_s: float = 5.0
+    trigger_s: float = 10.0
     messages_per_batch: int = 4_000
     rows_per_slice: int = 20_000
     restart_after_s: float = 5.0
