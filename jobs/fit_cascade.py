@@ -28,7 +28,7 @@ from pipelines.library.ranker import META, RankerMeta, load_ranker
 from pipelines.library.recogniser import RecogniserConfig
 from pipelines.models.cascade_fit import HIGHS, LOWS, Opinion, fit_mixture, fit_open_range
 from pipelines.models.opinions import KeptOpinion, write_opinions
-from pipelines.models.ranker_data import own_values
+from pipelines.models.own_values import own_values
 from schemas.listing import Listing
 from udfs.document import document
 from udfs.split import split_group

@@ -16,6 +16,7 @@ from jobs.training_sets import training_set
 from pipelines.library.ranker import FEATURE_VERSION, RankerMeta, save_ranker
 from pipelines.library.scorer_form import read_meta
 from pipelines.models.cascade_fit import HIGHS, LOWS
+from pipelines.models.examples import AS_NEW, Shares
 from pipelines.models.out_of_fold import write_out_of_fold
 from pipelines.models.ranker_data import RankerRows, joined, ranker_rows
 from pipelines.models.ranker_fit import fit_ranker
@@ -37,10 +38,16 @@ def main() -> int:
     parser.add_argument(
         "--scorer", type=Path, default=Path("models/scorer"), help="the scorer of the --scores"
     )
+    parser.add_argument(
+        "--as-new", type=float, default=0.0, help="share of items shown once more with keys and values as new"
+    )
     args = parser.parse_args()
     scorer = read_meta(args.scorer).version if args.scores else ""
-    parts = [_rows(folder) for folder in args.sets]
-    counts = {folder.name: len(set(part.items)) for folder, part in zip(args.sets, parts, strict=True)}
+    parts = [_rows(folder, Shares(args.as_new)) for folder in args.sets]
+    counts = {
+        folder.name: len({name.removesuffix(AS_NEW) for name in part.items})
+        for folder, part in zip(args.sets, parts, strict=True)
+    }
     rows = joined(parts)
     if args.scores:
         attach_scores(rows, read_scores(args.scores))
@@ -63,10 +70,11 @@ def main() -> int:
     return 0
 
 
-def _rows(folder: Path) -> RankerRows:
+def _rows(folder: Path, shares: Shares) -> RankerRows:
     found = asyncio.run(training_set(folder))
     _say(f"{folder.name}: {len(found.listings)} training items encoded")
-    return ranker_rows(found.release, found.listings, found.gold, found.vectors, leave_one_out=True)
+    given = (found.release, found.listings, found.gold, found.vectors)
+    return ranker_rows(*given, leave_one_out=True, shares=shares)
 
 
 def _say(what: str) -> None:

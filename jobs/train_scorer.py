@@ -31,6 +31,9 @@ def main() -> None:
     made.add_argument(
         "sets", nargs="+", type=Path, help="folders with ontology/, listings.jsonl and gold.jsonl"
     )
+    made.add_argument(
+        "--as-new", type=float, default=0.0, help="share of items shown once more with keys and values as new"
+    )
     train = steps.add_parser("train", help="train (inference environment)")
     train.add_argument(
         "--leave-out", type=int, nargs="*", default=[], help="folds (0 to 3) to leave out, and score"
@@ -52,6 +55,7 @@ def data(args: argparse.Namespace) -> None:
     """Write the training arrays of the sets' training parts."""
     from infra.onnx import WordPieces
     from jobs.training_sets import key_vectors, training_set
+    from pipelines.models.examples import Shares
     from pipelines.models.scorer_data import RowsBuilder, add_set
     from pipelines.models.scorer_rows import save_rows
 
@@ -62,7 +66,8 @@ def data(args: argparse.Namespace) -> None:
         vectors = asyncio.run(key_vectors(found.release))
         counts[folder.name] = len(found.listings)
         print(f"{folder.name}: {len(found.listings)} items", flush=True)
-        add_set(builder, found.release, found.listings, found.gold, found.vectors, vectors, tokenizer, True)
+        given = (found.release, found.listings, found.gold, found.vectors)
+        add_set(builder, *given, vectors, tokenizer, True, shares=Shares(args.as_new))
     rows = builder.rows()
     save_rows(rows, args.out / ROWS)
     (args.out / SETS).write_text(json.dumps(counts), "utf-8")

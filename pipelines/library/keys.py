@@ -74,7 +74,7 @@ class CategoryView:
 
 def category_view(snapshot: Snapshot, category_id: str) -> CategoryView:
     """Prepare a category. Errors: KeyError when the ontology does not have it."""
-    keys = tuple(_key_view(link, snapshot.values_of(link)) for link in snapshot.keys_of(category_id))
+    keys = tuple(key_view(link, snapshot.values_of(link)) for link in snapshot.keys_of(category_id))
     keys += _scenario_view(snapshot, category_id)
     surfaces: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for key_position, view in enumerate(keys):
@@ -101,10 +101,11 @@ def _scenario_view(snapshot: Snapshot, category_id: str) -> tuple[KeyView, ...]:
         return ()
     key = AttributeKey(category_id, SCENARIO_KEY, "Scenario", value_kind="enumerated", multi_valued=True)
     values = [Value(tag.tag_id, tag.name, 0, tag.synonyms) for tag in tags]
-    return (_key_view(CategoryKey(key, ""), values),)
+    return (key_view(CategoryKey(key, ""), values),)
 
 
-def _key_view(link: CategoryKey, values: Sequence[Value]) -> KeyView:
+def key_view(link: CategoryKey, values: Sequence[Value]) -> KeyView:
+    """Prepare a key with its values."""
     rule = rule_of(link.key)
     positions, same_as, frequencies = _folded(values)
     once = sum(1 for value in values if value.frequency == 1)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from pipelines.library.keys import CategoryView, CategoryViews
+from pipelines.library.keys import CategoryViews
 from pipelines.library.pairs import Floats, item_pairs, similar_values
 from pipelines.library.ranker import PairInput, hasher
+from pipelines.models.examples import NONE_NEW, Gold, Shares, examples, without_names
 from pipelines.ontology.release import Release
 from schemas.listing import Listing
 from udfs.document import document
 from udfs.split import split_group
 from udfs.text import fold
 
-Gold = Mapping[str, Mapping[str, Sequence[str]]]
 HASH_ITEMS = 40
 
 
@@ -59,46 +58,37 @@ def ranker_rows(
     vectors: Floats,
     leave_one_out: bool,
     report: Callable[[int], None] = lambda _done: None,
+    shares: Shares = NONE_NEW,
 ) -> RankerRows:
     """Rows of every labelled pair.
 
     `leave_one_out`: take what an item itself brought to the ontology's values and frequencies out of it, so that
-    a value that only it has is unknown, as it would be for a new item.
+    a value that only it has is unknown, as it would be for a new item. `shares`: how much is shown as new entries too.
     Shapes: N listings, vectors (N, d).
     """
-    views = CategoryViews(release.snapshot)
     found = RankerRows([], [], [], [], [], sp.csr_matrix((0, 0)))
     blocks: list[sp.csr_matrix] = []
     waiting: list[PairInput] = []
-    for number, (listing, vector) in enumerate(zip(listings, vectors, strict=True)):
-        labels = gold.get(listing.item_id, {})
-        category = views.of(str(listing.category_id))
-        true = [frozenset(fold(value) for value in labels.get(view.key.key_id, ())) for view in category.keys]
-        own = own_values(category, labels) if leave_one_out else None
-        similar = similar_values(release, category, vector, 10)
-        made = item_pairs(number, listing, document(listing), category, similar, own)
-        for view, pair, values in zip(category.keys, made.pairs, true, strict=True):
-            if view.key.key_id in labels:
+    given = list(examples(CategoryViews(release.snapshot), listings, gold, vectors, leave_one_out, shares))
+    for number, one in enumerate(given):
+        similar = similar_values(release, one.category, one.vector, 10)
+        made = item_pairs(number, one.listing, document(one.listing), one.category, similar, one.own)
+        for place, (view, pair) in enumerate(zip(one.category.keys, made.pairs, strict=True)):
+            if view.key.key_id in one.labels:
+                if place in one.new_keys:
+                    pair.tokens = without_names(pair.tokens, view)
                 found.pairs.append(pair)
-                found.gold.append(values)
-                found.items.append(listing.item_id)
-                found.families.append(split_group(listing))
+                found.gold.append(frozenset(map(fold, one.labels[view.key.key_id])))
+                found.items.append(one.name)
+                found.families.append(split_group(one.listing))
                 found.keys.append(view.key.key_id)
                 waiting.append(pair)
-        if number % HASH_ITEMS == HASH_ITEMS - 1 or number == len(listings) - 1:
+        if number % HASH_ITEMS == HASH_ITEMS - 1 or number == len(given) - 1:
             blocks.append(_hashed(waiting))
             waiting = []
         report(number + 1)
     found.tokens = sp.vstack(blocks, format="csr")
     return found
-
-
-def own_values(category: CategoryView, labels: Mapping[str, Sequence[str]]) -> list[Counter[str]]:
-    """Per key, how often an item's labels brought each folded value into the ontology's counts.
-
-    Two spellings that fold to one value ("Cube", "cube") were counted twice there, so they count twice here.
-    """
-    return [Counter(map(fold, labels.get(view.key.key_id, ()))) for view in category.keys]
 
 
 def _hashed(pairs: Sequence[PairInput]) -> sp.csr_matrix:

@@ -13,7 +13,7 @@ from pipelines.library.keys import CategoryViews, KeyView
 from pipelines.library.pairs import Floats, item_pairs, similar_values
 from pipelines.library.ranker import PairInput
 from pipelines.library.scorer_input import MAX_KEYS, ScorerInput, Tokenizer, key_rows, scorer_inputs
-from pipelines.models.ranker_data import Gold, own_values
+from pipelines.models.examples import NONE_NEW, Gold, Shares, examples
 from pipelines.models.scorer_rows import ScorerRows
 from pipelines.ontology.release import Release
 from schemas.listing import Listing
@@ -81,30 +81,27 @@ def add_set(
     tokenizer: Tokenizer,
     leave_one_out: bool,
     report: Callable[[int], None] = lambda _done: None,
+    shares: Shares = NONE_NEW,
 ) -> None:
-    """Add the labelled pairs of a set, each item seen as if the ontology had never seen it (as `ranker_rows`).
+    """Add the labelled pairs of a set, the items seen as `ranker_rows` sees them.
 
     Shapes: N listings, vectors (N, d); `key_vectors` hold (keys, d) by category.
     """
-    views = CategoryViews(release.snapshot)
     values: dict[str, Floats] = {}
-    for number, (listing, vector) in enumerate(zip(listings, vectors, strict=True)):
-        labels = gold.get(listing.item_id, {})
-        category = views.of(str(listing.category_id))
-        own = own_values(category, labels) if leave_one_out else None
-        similar = similar_values(release, category, vector, 10)
-        made = item_pairs(number, listing, document(listing), category, similar, own)
+    seen = examples(CategoryViews(release.snapshot), listings, gold, vectors, leave_one_out, shares)
+    for number, one in enumerate(seen):
+        category = one.category
+        similar = similar_values(release, category, one.vector, 10)
+        made = item_pairs(number, one.listing, document(one.listing), category, similar, one.own)
         offered = [
             values.setdefault(v.value_set_id, release.value_vectors(v.value_set_id)) for v in category.keys
         ]
-        groups = scorer_inputs(
-            made, tokenizer, key_rows(category, key_vectors[category.category_id]), offered
-        )
-        for n, group in enumerate(groups):
+        rows = key_rows(category, key_vectors[category.category_id])
+        for n, group in enumerate(scorer_inputs(made, tokenizer, rows, offered)):
             part = slice(n * MAX_KEYS, (n + 1) * MAX_KEYS)
-            cut, true = _labelled(group, made.pairs[part], category.keys[part], labels)
+            cut, true = _labelled(group, made.pairs[part], category.keys[part], one.labels)
             if len(true):
-                builder.add(listing.item_id, split_group(listing), cut, true)
+                builder.add(one.name, split_group(one.listing), cut, true)
         report(number + 1)
 
 

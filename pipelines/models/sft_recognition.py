@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pipelines.library.candidates import Candidate
 from pipelines.library.keys import KeyView
-from pipelines.models.ranker_data import own_values
+from pipelines.models.own_values import own_values
 from pipelines.models.sft_candidates import common_values, hard_negatives, offers, shown_candidate
 from pipelines.models.sft_item import TrainingItem, question_of, share_of_none
 from pipelines.models.tasks import Asked, Request, SftConfig

@@ -17,7 +17,7 @@ from typing import Any
 from pipelines.library.candidates import Candidate, ItemText, item_text
 from pipelines.library.discriminate import DiscriminateConfig, Discriminator, Verdict, discriminate
 from pipelines.library.keys import SCENARIO_KEY, CategoryView, KeyView
-from pipelines.models.ranker_data import own_values
+from pipelines.models.own_values import own_values
 from pipelines.models.sft_candidates import offers, shortlist, shown_candidate
 from pipelines.models.sft_item import question_of
 from pipelines.models.sft_surfaces import value_of

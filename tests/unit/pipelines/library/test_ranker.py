@@ -8,7 +8,8 @@ import pytest
 from pipelines.library.candidates import Candidate
 from pipelines.library.pairs import item_pairs
 from pipelines.library.ranker import PairInput, RankerDamaged, load_ranker, rivalry, save_ranker
-from pipelines.models.ranker_data import joined, own_values, ranker_rows
+from pipelines.models.own_values import own_values
+from pipelines.models.ranker_data import joined, ranker_rows
 from pipelines.models.ranker_fit import best_threshold, fit_ranker
 from tests.unit.pipelines.library import small
 from udfs.document import document

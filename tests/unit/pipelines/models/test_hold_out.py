@@ -24,7 +24,7 @@ from pipelines.models.hold_out import (
     choose,
     form_of,
 )
-from pipelines.models.ranker_data import own_values
+from pipelines.models.own_values import own_values
 from pipelines.ontology.interchange import load_interchange
 from pipelines.ontology.snapshot import Snapshot
 from tests.unit.pipelines.models.words import CATALOG

@@ -1,0 +1,76 @@
+"""What an item sees of its ontology in training: nothing that it brought, and some entries as if they were new."""
+
+import numpy as np
+import pytest
+
+from pipelines.library.candidates import candidates, item_text
+from pipelines.library.keys import CategoryViews
+from pipelines.models.examples import AS_NEW, NONE_NEW, Shares, examples, without_names
+from tests.unit.pipelines.library import small
+from udfs.document import document
+
+ALL_KEYS, ALL_VALUES = Shares(1.0, keys=1.0), Shares(1.0, keys=0.0, values=1.0)
+LABELS = {"colour": ("Navy Blue",), "material": ("Ceramic",)}
+
+
+def seen(shares, labels=LABELS, leave_one_out=True):
+    listing = small.listing("Navy Blue ceramic mug")
+    views = CategoryViews(small.snapshot())
+    vectors = np.zeros((1, 4), np.float32)
+    return list(examples(views, [listing], {"i1": labels}, vectors, leave_one_out, shares))
+
+
+def offered(one, place=0):
+    found = candidates(item_text(document(one.listing)), one.category, [{}] * 5, one.own)[place]
+    return {candidate.folded: candidate for candidate in found}
+
+
+def test_without_shares_each_item_is_seen_once_without_what_it_brought():
+    (one,) = seen(NONE_NEW)
+    assert offered(one)["navy blue"].frequency == 2  # three sightings, one of them its own
+
+
+@pytest.mark.parametrize("shares", [ALL_KEYS, ALL_VALUES])
+def test_shown_again_a_true_value_is_there_but_was_never_counted(shares):
+    _, again = seen(shares)
+    assert again.name == "i1" + AS_NEW
+    for place, value in ((0, "navy blue"), (1, "ceramic")):
+        found = offered(again, place)[value]
+        assert (found.position >= 0, found.frequency) == (True, 0)
+
+
+def test_of_a_new_value_the_others_keep_their_counts_of_a_new_key_none_does():
+    (_, value), (_, key) = seen(ALL_VALUES), seen(ALL_KEYS)
+    colour = value.category.keys[0]
+    assert colour.frequency(colour.positions["red"], {}) == 6 and colour.total == 6
+    assert key.category.keys[0].total == 0 and key.new_keys == {0, 1}
+    assert value.new_keys == frozenset()
+
+
+def test_only_what_is_shown_as_new_is_learned_again():
+    _, again = seen(ALL_VALUES, {"colour": ("Navy Blue",), "material": ()})
+    assert dict(again.labels) == {"colour": ("Navy Blue",)}
+
+
+def test_an_ontology_that_never_saw_the_items_shows_them_once():
+    (one,) = seen(ALL_KEYS, leave_one_out=False)
+    assert one.own is None
+
+
+def test_which_items_and_pairs_are_shown_again_depends_on_names_alone():
+    shares = Shares(0.5)
+    views = CategoryViews(small.snapshot())
+    items = [small.listing("Navy Blue mug") for _ in range(1)]
+    first = [
+        one.name for one in examples(views, items, {"i1": LABELS}, np.zeros((1, 4), np.float32), True, shares)
+    ]
+    again = [
+        one.name for one in examples(views, items, {"i1": LABELS}, np.zeros((1, 4), np.float32), True, shares)
+    ]
+    assert first == again
+
+
+def test_a_key_that_was_never_seen_has_no_tokens_of_its_name():
+    view = small.view().keys[0]
+    kind = f"{view.key.value_kind}.{view.rule.kind}|"
+    assert without_names([[kind + "b", "colour|b", "mugs.colour|b"]], view) == [[kind + "b"]]
