@@ -13,7 +13,7 @@ from pipelines.library.candidates import Candidate, item_text
 from pipelines.library.discriminate import DiscriminateConfig, Discriminator, Verdict, discriminate
 from pipelines.library.keys import KeyView
 from pipelines.models.labelled import LabelledSet
-from pipelines.models.ranker_data import own_values
+from pipelines.models.own_values import own_values
 from pipelines.models.sft_candidates import hard_negatives, offers, shown_candidate
 from udfs.document import Document, document
 from udfs.prompts import MAX_CANDIDATES, Question

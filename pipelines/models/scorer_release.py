@@ -21,7 +21,6 @@ from pipelines.models.scorer_net import NetShape, ScorerNet
 from pipelines.models.scorer_rows import ScorerRows
 from pipelines.models.scorer_train import WEIGHTS, Memory, ScorerItems
 
-
 SPANS = 6
 INPUTS = {
     "ids": {0: "tokens"},
