@@ -136,7 +136,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         spark = spark_session("item-knowledge merge", args.master, args.driver_memory)
         run(spark, args, config, settings, stop)
         spark.stop()
-    except (JarsMissing, KafkaUnavailable, StateLocked, TableLocked, TopicMissing, OSError) as error:
+    except (
+        JarsMissing,
+        KafkaUnavailable,
+        StateLocked,
+        TableLocked,
+        TopicMissing,
+        OSError,
+        Py4JError,
+    ) as error:
+        if stop.is_set():
+            # A signal to the whole process group ends Spark's JVM at once, too: the next start goes on from there.
+            print("merge: ended in mid-work, nothing is lost", file=sys.stderr)
+            return 0
+        if isinstance(error, Py4JError):
+            raise
         print(f"merge: {error}", file=sys.stderr)
         return 1
     return 0
