@@ -36,7 +36,7 @@ class FakeVllm:
     `answer(prompt)` gives the reply of a completion: a text, whose characters become its tokens, or the tokens.
     `look(prompt, images)` gives that of a chat completion, from the bytes of the images that were really sent.
     `mode` is how it behaves; with `failures` it behaves so that many times, then well.
-    `requests` keeps every body received.
+    `requests` keeps every body received. The encoder calls itself `encoder`; its vectors have `dimensions` numbers.
     """
 
     def __init__(
@@ -45,11 +45,15 @@ class FakeVllm:
         mode: str = OK,
         failures: int | None = None,
         look: Look = lambda prompt, images: "",
+        encoder: str = "fake-encoder",
+        dimensions: int = DIMENSIONS,
     ) -> None:
         self.answer = answer
         self.look = look
         self.mode = mode
         self.failures = failures
+        self.encoder = encoder
+        self.dimensions = dimensions
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.in_flight = 0
@@ -77,9 +81,8 @@ class FakeVllm:
             await self._runner.cleanup()
 
     async def _models(self, _: web.Request) -> web.Response:
-        entries = [
-            {"id": name, "root": f"/models/fake-{name}"} for name in ("encoder", "discriminator", "vision")
-        ]
+        roots = {"encoder": self.encoder, "discriminator": "fake-discriminator", "vision": "fake-vision"}
+        entries = [{"id": name, "root": f"/models/{root}"} for name, root in roots.items()]
         entries.append({"id": "fake-base+0123", "root": "/models/fake-discriminator"})
         return web.json_response({"object": "list", "data": entries})
 
@@ -90,7 +93,8 @@ class FakeVllm:
             return bad
         texts = body["input"][:-1] if self._acts(WRONG_SHAPE) else body["input"]
         fill = np.nan if self._acts(HOSTILE) else None
-        return web.json_response({"data": [_entry(at, text, fill) for at, text in enumerate(texts)]})
+        entries = [_entry(at, text, fill, self.dimensions) for at, text in enumerate(texts)]
+        return web.json_response({"data": entries})
 
     async def _completions(self, request: web.Request) -> web.StreamResponse:
         body = await self._received(request)
@@ -191,15 +195,15 @@ def _image(url: str) -> bytes:
     return base64.b64decode(body, validate=True)
 
 
-def _entry(index: int, text: str, fill: float | None) -> dict[str, Any]:
+def _entry(index: int, text: str, fill: float | None, dimensions: int) -> dict[str, Any]:
     """The vector of a text: the sum of its words' own random vectors, so that like texts are near each other."""
-    vector = np.full(DIMENSIONS, fill, "<f4") if fill is not None else _vector(text)
+    vector = np.full(dimensions, fill, "<f4") if fill is not None else _vector(text, dimensions)
     return {"index": index, "embedding": base64.b64encode(vector.tobytes()).decode()}
 
 
-def _vector(text: str) -> Any:
-    total = np.full(DIMENSIONS, 1e-3, "<f4")
+def _vector(text: str, dimensions: int) -> Any:
+    total = np.full(dimensions, 1e-3, "<f4")
     for word in text.lower().split():
         seed = int.from_bytes(hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest(), "big")
-        total += np.random.default_rng(seed).standard_normal(DIMENSIONS).astype("<f4")
+        total += np.random.default_rng(seed).standard_normal(dimensions).astype("<f4")
     return total

@@ -21,7 +21,8 @@ class SlowVllm(FakeVllm):
     """A fake server that takes its time and keeps a record on disk of what it was asked."""
 
     def __init__(self, log: Path, delay_s: float) -> None:
-        super().__init__()
+        # The released scorer refuses vectors that are not of its encoder's name and size.
+        super().__init__(encoder="all-minilm-l6-v2", dimensions=384)
         self._log = log
         self._delay_s = delay_s
 

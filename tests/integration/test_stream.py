@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import signal
@@ -18,7 +17,6 @@ from typing import Any
 
 import psutil
 import pytest
-from aiohttp import web
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 
@@ -49,30 +47,11 @@ LISTINGS = [
 ]
 
 
-class SizedVllm(FakeVllm):
-    """A fake server that calls itself as, and has vectors of the size of, the encoder that the shipped models learned with."""
-
-    async def _models(self, _: web.Request) -> web.Response:
-        names = {"encoder": ENCODER, "discriminator": "fake-discriminator"}
-        entries = [{"id": name, "root": f"/models/{root}"} for name, root in names.items()]
-        return web.json_response({"object": "list", "data": entries})
-
-    async def _embeddings(self, request: web.Request) -> web.StreamResponse:
-        answer = await super()._embeddings(request)
-        if answer.status != 200 or not isinstance(answer, web.Response):
-            return answer
-        entries = json.loads(answer.text or "{}")["data"]
-        for entry in entries:
-            small = base64.b64decode(entry["embedding"])
-            entry["embedding"] = base64.b64encode(small * (DIMENSIONS * 4 // len(small))).decode()
-        return web.json_response({"data": entries})
-
-
 class Model:
     """A fake model server in a thread of its own; it can be broken and mended while a job runs."""
 
     def __init__(self) -> None:
-        self.server = SizedVllm()
+        self.server = FakeVllm(encoder=ENCODER, dimensions=DIMENSIONS)
         self._loop = asyncio.new_event_loop()
         self._ended = asyncio.Event()
         ready = threading.Event()
