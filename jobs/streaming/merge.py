@@ -56,11 +56,12 @@ def run(
     """
     table = knowledge_table(args.warehouse.absolute())
     status = MergeStatus()
+    # Before the page is there: nobody may take it for a merge that is at work.
+    status.note(problem="starting", started_ms=time.time_ns() // 1_000_000)
     with ExitStack() as stack:
         stack.enter_context(status_page(args.host, args.port, status.told, prometheus))
         told = {"kafka": args.kafka, "topic": RESULTS}
         stack.enter_context(table_lock(spark, table, LOCK_PURPOSE, args.wait, told=told))
-        status.note(problem="starting", started_ms=time.time_ns() // 1_000_000)
         wait_ready(args.kafka, WAIT_READY_S)
         state = stack.enter_context(MergeState.open(state_folder(table)))
         changes, dead = TopicWriter(args.kafka, CHANGES), TopicWriter(args.kafka, RESULTS + DEAD_SUFFIX)
