@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -21,47 +21,22 @@ from schemas.derive import SchemaMismatch, record_to_arrow
 from schemas.listing import Listing
 from schemas.shard import ShardItem
 from tests.spark.conftest import SMALL, frame, knowledge_row, parquet, spark_rows, table_rows
-from udfs.version import ITEM_ATTR, MOVED_ATTR, settle
+from tests.spark.histories import FEW_HISTORIES, SIXTY_ITEMS, history
+from udfs.version import MOVED_ATTR, settle
 
 HOSTILE_IDS = (
     "a,b", "a:b", "item_id:x", "x,attr_id:z", "a,b:c:d", "_key_item_id:a,_key_attr_id:b", "中文, ：x", "😀",
     "__null__", "__empty__", " ", "a\\b", "a/b?c=%20", "%2C", "'; --", "x" * 200,
 )  # fmt: skip
 
-ONE_ITEM = st.lists(
-    st.tuples(
-        st.sampled_from(["form", "origin", "form", "origin", ITEM_ATTR]),
-        st.integers(1, 4),
-        st.sampled_from(["a", "b"]),
-        st.sampled_from(["tea", "tea", "cup"]),
-        st.booleans(),
-    ),
-    min_size=1,
-    max_size=7,
-)
 
-
-# Items are independent of each other, so one example is 60 of them: 60 cases in three commits. Shrinking an example
-# would take an hour of commits.
-@settings(
-    max_examples=2,
-    deadline=None,
-    phases=(Phase.generate,),
-    suppress_health_check=list(HealthCheck),
-    database=None,
-)
-@given(items=st.lists(ONE_ITEM, min_size=60, max_size=60), random=st.randoms(use_true_random=False))
+@FEW_HISTORIES
+@given(items=SIXTY_ITEMS, random=st.randoms(use_true_random=False))
 def test_late_repeated_and_reordered_batches_end_in_the_settled_state(
     spark, tmp_path_factory, items, random
 ) -> None:  # type: ignore[no-untyped-def]
     folder = tmp_path_factory.mktemp("merge")
-    rows = [
-        knowledge_row(f"i{number}", attr, version, text, "" if attr == ITEM_ATTR else category, deleted)
-        for number, drawn in enumerate(items)
-        for attr, version, text, category, deleted in drawn
-    ]
-    arrivals = [*rows, *random.sample(rows, len(rows) // 3)]
-    random.shuffle(arrivals)
+    rows, arrivals = history(items, random)
     third = len(arrivals) // 3
     table = folder / "item_knowledge"
     results = [

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
@@ -25,8 +25,8 @@ from schemas.change import Change
 from schemas.derive import parse_record
 from schemas.knowledge import KnowledgeRow
 from tests.spark.conftest import SMALL, by_key, frame, knowledge_row, spark_rows, table_rows
-from tests.spark.test_merge_table import ONE_ITEM
-from udfs.version import ITEM_ATTR, settle
+from tests.spark.histories import FEW_HISTORIES, SIXTY_ITEMS, history
+from udfs.version import settle
 
 SETTINGS = WriterSettings(replace(SMALL, compact_after=0), compact_every=3, compact_io_mb=1)
 
@@ -94,25 +94,13 @@ def bench(spark: SparkSession, tmp_path: Path):  # type: ignore[no-untyped-def]
     made.state.close()
 
 
-@settings(
-    max_examples=2,
-    deadline=None,
-    phases=(Phase.generate,),
-    suppress_health_check=list(HealthCheck),
-    database=None,
-)
-@given(items=st.lists(ONE_ITEM, min_size=60, max_size=60), chance=st.randoms(use_true_random=False))
+@FEW_HISTORIES
+@given(items=SIXTY_ITEMS, chance=st.randoms(use_true_random=False))
 def test_any_history_by_stream_and_batch_ends_in_one_state_everywhere(
     spark, tmp_path_factory, items, chance
 ) -> None:  # type: ignore[no-untyped-def]
     folder = tmp_path_factory.mktemp("writer")
-    rows = [
-        knowledge_row(f"i{number}", attr, version, text, "" if attr == ITEM_ATTR else category, deleted)
-        for number, drawn in enumerate(items)
-        for attr, version, text, category, deleted in drawn
-    ]
-    arrivals = [*rows, *chance.sample(rows, len(rows) // 3)]
-    chance.shuffle(arrivals)
+    rows, arrivals = history(items, chance)
     quarter = len(arrivals) // 4
     bench = Bench(spark, folder)
     bench.writer.merge(arrivals[:quarter])
