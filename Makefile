@@ -79,6 +79,7 @@ TURN ?= 0
 DEVICE ?= cpu
 THREADS ?= 2
 EPOCHS ?= 6
+AS_NEW ?= 0.3
 BLIND_SETS = $(addprefix $(UNSEEN)/sets/,$(notdir $(UNSEEN_SETS)))
 INFERENCE := .local/inference/bin/python
 TRAIN_SCORER = $(INFERENCE) -m jobs.train_scorer train --out $(UNSEEN)/scorer --device $(DEVICE) --threads $(THREADS) --epochs $(EPOCHS)
@@ -87,11 +88,11 @@ bench-unseen: setup  ## F1 lost on values, keys and categories that training nev
 	@rm -rf $(addprefix $(UNSEEN)/,sets scorer models out_of_fold.json out_of_fold_labels.json held_out.json) && ./aiic up --only encoder
 	$(ENGINES) -m jobs.hold_out make $(UNSEEN_SETS) --out $(UNSEEN) --turn $(TURN)
 	set -e; if [ -d $(SEEN)/scorer ]; then \
-	  $(ENGINES) -m jobs.train_scorer data $(BLIND_SETS) --out $(UNSEEN)/scorer; \
+	  $(ENGINES) -m jobs.train_scorer data $(BLIND_SETS) --out $(UNSEEN)/scorer --as-new $(AS_NEW); \
 	  $(TRAIN_SCORER) --leave-out 0 1; $(TRAIN_SCORER) --leave-out 2 3; $(TRAIN_SCORER); \
 	  $(INFERENCE) -m jobs.train_scorer export --out $(UNSEEN)/scorer --release $(UNSEEN)/models/scorer; \
 	fi
-	$(ENGINES) -m jobs.train_ranker $(BLIND_SETS) --out $(UNSEEN)/models/ranker --threads $(THREADS) \
+	$(ENGINES) -m jobs.train_ranker $(BLIND_SETS) --out $(UNSEEN)/models/ranker --threads $(THREADS) --as-new $(AS_NEW) \
 	  --out-of-fold $(UNSEEN)/out_of_fold.json $(if $(wildcard $(SEEN)/scorer),--scores $(UNSEEN)/scorer --scorer $(UNSEEN)/models/scorer)
 	$(ENGINES) -m jobs.fit_calibration $(BLIND_SETS) --ranker $(UNSEEN)/models/ranker --out $(UNSEEN)/models/calibration \
 	  --out-of-fold $(UNSEEN)/out_of_fold.json --opinions $(UNSEEN)/none.json
