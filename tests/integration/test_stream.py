@@ -2,164 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
-import socket
-import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psutil
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from infra.fake_vllm import ERROR_500, OK, FakeVllm
-from infra.flink_cluster import Cluster
-from infra.kafka import consume
-from infra.local.config import load_config
-from infra.local.flink import rest_url
+from infra.fake_vllm import ERROR_500, OK
 from infra.local.state import load
-from infra.vllm import EncoderClient
-from pipelines.ontology.interchange import load_interchange
-from pipelines.ontology.make_release import make_release
-from pipelines.ontology.store import OntologyStore, Source
-from pipelines.tunnel.stream_config import job_name
-from schemas.dead_letter import DeadLetter
 from schemas.moment import time_ms
-from schemas.parse import parse_record
 from schemas.results import KnowledgeResults, fault_of
+from tests.stream_tunnel import CATALOG, Model, Tunnel, own_env, release_demo, wait_for
 from udfs.version import ITEM_ATTR, settle
 
-ROOT = Path(__file__).resolve().parents[2]
-WAIT_S = 240
 REUSE = "AIIC_TEST_REUSE_STACK"
-ENCODER, DIMENSIONS = "all-minilm-l6-v2", 384
-LISTINGS = [
-    json.loads(line)
-    for line in (ROOT / "infra/demo/catalog/listings.jsonl").read_text("utf-8").splitlines()[:40]
-]
-
-
-class Model:
-    """A fake model server in a thread of its own; it can be broken and mended while a job runs."""
-
-    def __init__(self) -> None:
-        self.server = FakeVllm(encoder=ENCODER, dimensions=DIMENSIONS)
-        self._loop = asyncio.new_event_loop()
-        self._ended = asyncio.Event()
-        ready = threading.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(ready),))
-        self._thread.start()
-        assert ready.wait(30)
-
-    async def _serve(self, ready: threading.Event) -> None:
-        async with self.server:
-            ready.set()
-            await self._ended.wait()
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join()
-
-    def encoded(self, words: str) -> int:
-        """How many texts with these words were encoded."""
-        return sum(words in text for body in self.server.requests for text in body.get("input", ()))
-
-
-class Tunnel:
-    """The stack, the model server, and commands against both."""
-
-    def __init__(self, env: dict[str, str], warehouse: Path, model: Model) -> None:
-        self.env, self.warehouse, self.model = env, warehouse, model
-        self.config = load_config(env=env)
-        self.cluster = Cluster(rest_url(self.config), {})
-        self.started_ms = int(time.time() * 1000)
-
-    def aiic(self, *words: str) -> str:
-        done = subprocess.run(
-            [str(ROOT / "aiic"), *words], env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=600
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def start(self, *words: str, tier: str = "nearline") -> str:
-        where = ("--warehouse", str(self.warehouse), "--ontology", "demo", "--discriminator", "off")
-        return self.aiic("stream", "start", tier, *where, "--window-s", "3", *words)
-
-    def send(self, messages: Sequence[tuple[str | None, bytes | None]]) -> None:
-        producer = KafkaProducer(
-            bootstrap_servers=self.config.kafka_servers, acks="all", max_request_size=16 << 20,
-            value_serializer=None,
-        )  # fmt: skip
-        for key, value in messages:
-            producer.send("item-events", key=None if key is None else key.encode(), value=value)
-        producer.flush()
-        producer.close()
-
-    def say(self, **event: Any) -> dict[str, Any]:
-        """Send one event, now unless it says when."""
-        event = {"event_time": datetime.now(UTC).isoformat(timespec="milliseconds")} | event
-        self.send([(event["item_id"], json.dumps(event).encode())])
-        return event
-
-    def say_all(self, listings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Send events at once, a millisecond apart."""
-        now_ms = int(time.time() * 1000)
-        times = (datetime.fromtimestamp((now_ms + n) / 1000, UTC) for n in range(len(listings)))
-        events = [
-            one | {"event_time": when.isoformat(timespec="milliseconds")}
-            for one, when in zip(listings, times, strict=True)
-        ]
-        self.send([(event["item_id"], json.dumps(event).encode()) for event in events])
-        return events
-
-    def results(self) -> list[KnowledgeResults]:
-        return self._read("item-knowledge.results", KnowledgeResults)
-
-    def dead(self) -> list[DeadLetter]:
-        return [one for one in self._read("item-events.dead", DeadLetter) if one.time_ms >= self.started_ms]
-
-    def _read(self, topic: str, record: type) -> list[Any]:
-        return [
-            parse_record(record, json.loads(message.value or b""))
-            for message in consume(self.config.kafka_servers, topic, idle_s=2.0)
-            if message.timestamp_ms >= self.started_ms
-        ]
-
-    def wait_for_counter(self, tier: str, name: str) -> None:
-        def counters() -> dict[str, int]:
-            job = self.cluster.live_job(job_name(tier))
-            return self.cluster.counters(job.job_id) if job else {}
-
-        wait_for(counters, lambda found: found.get(name, 0) > 0)
-
-    def wait_for_results(self, enough: Callable[[list[KnowledgeResults]], bool]) -> list[KnowledgeResults]:
-        return wait_for(self.results, enough)
-
-
-def wait_for(read: Callable[[], Any], enough: Callable[[Any], bool]) -> Any:
-    deadline = time.monotonic() + WAIT_S
-    while not enough(found := read()):
-        assert time.monotonic() < deadline, f"not in {WAIT_S} s: {str(found)[:3000]}"
-        time.sleep(0.5)
-    return found
-
-
-def own_env(state_dir: Path) -> dict[str, str]:
-    """Variables for a stack of its own: free ports, its own state."""
-    names = ("KAFKA_PORT", "KAFKA_CONTROLLER_PORT", "FLINK_PORT", "FLINK_RPC_PORT")
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in names]
-    ports = {f"AIIC_{name}": str(one.getsockname()[1]) for name, one in zip(names, held, strict=True)}
-    for one in held:
-        one.close()
-    return {**os.environ, **ports, "AIIC_STACK_STATE_DIR": str(state_dir)}
+LISTINGS = [json.loads(line) for line in (CATALOG / "listings.jsonl").read_text("utf-8").splitlines()[:40]]
 
 
 @pytest.fixture(scope="module")
@@ -180,21 +43,13 @@ def tunnel(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Iterator[T
     made = Tunnel(env, warehouse, model)
     made.aiic("up", "--only", "kafka,flink")
     try:
-        store = OntologyStore(warehouse, "demo")
-        store.commit(load_interchange(ROOT / "infra/demo/catalog/ontology"), Source("test"), 0)
-        asyncio.run(_release(store, model.server.url))
+        release_demo(warehouse, model.server.url)
         assert "submitted" in made.start("--fresh")
         yield made
     finally:
         made.aiic("stream", "stop", "nearline", "--now")
         if not reuse:
             made.aiic("down", "--only", "kafka,flink")
-
-
-async def _release(store: OntologyStore, url: str) -> None:
-    async with EncoderClient(url) as client:
-        folder = store.folder / "releases" / f"{store.find().version}--fake"
-        await make_release(store, None, client.embed, await client.model_id(), folder)
 
 
 def listing(place: int, **changes: Any) -> dict[str, Any]:

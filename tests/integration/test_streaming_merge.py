@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from kafka import KafkaAdminClient
 
-from infra.hudi_reading import file_slices, is_table, read_slices
 from infra.kafka import Topic, consume, ensure_topics, produce
-from infra.status_page import look
 from infra.table_lock import holder_of
 from jobs.batch.merge_handover import merge_or_hand_over
 from jobs.batch.reconcile import main as reconcile
 from pipelines.tunnel.changes import gaps, replay
-from schemas.change import Change
 from schemas.dead_letter import DeadLetter
-from schemas.derive import arrow_to_records, parse_record, record_to_arrow
+from schemas.derive import parse_record, record_to_arrow
 from schemas.knowledge import KnowledgeRow
 from schemas.results import KnowledgeResults
 from schemas.topics import CHANGES, DEAD_SUFFIX, RESULTS, TOPICS
 from tests.integration.conftest import RunningStack, own_settings, running_stack
+from tests.merge_server import PATIENCE_S, Merge, changes_in, table_state, written
 from tests.unit.pipelines.tunnel.knowledge_rows import knowledge_row
 from udfs.version import settle
 
 pytestmark = pytest.mark.integration
 
-ROOT = Path(__file__).parents[2]
-QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-PATIENCE_S = 300.0
 EVENT_MS = 1_790_000_000_000
 
 
@@ -74,69 +64,6 @@ def servers(broker: RunningStack) -> str:
     return broker.kafka_servers
 
 
-@dataclass
-class Merge:
-    """The streaming merge of one warehouse, a process of its own."""
-
-    servers: str
-    warehouse: Path
-    port: int
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def table(self) -> Path:
-        return self.warehouse / "item_knowledge"
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "jobs.streaming.merge", "--warehouse", str(self.warehouse)]
-        command += ["--kafka", self.servers, "--port", str(self.port), "--trigger", "1", "--buckets", "2"]
-        command += ["--compact-every", "3", "--driver-memory", "1g", "--slice", "50"]
-        env = {**os.environ, "PYTHONPATH": str(ROOT), "JDK_JAVA_OPTIONS": QUICK_JVM}
-        self.warehouse.mkdir(exist_ok=True)
-        with (self.warehouse / "merge.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def ready(self) -> None:
-        self.wait(lambda: bool(found := self.told()) and not found.get("problem"), "ready")
-
-    def told(self) -> Mapping[str, object]:
-        return look(f"http://127.0.0.1:{self.port}") or {}
-
-    def wait(self, reached: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while not reached():
-            log = self.warehouse / "merge.log"
-            assert self.process is not None
-            assert self.process.poll() is None, f"the merge ended\n{log.read_text()[-3000:]}"
-            assert time.monotonic() < deadline, (
-                f"not {what} in time: {self.told()}\n{log.read_text()[-3000:]}"
-            )
-            time.sleep(0.02)
-
-    def signal(self, number: int) -> None:
-        assert self.process is not None
-        os.killpg(self.process.pid, number)
-
-    def kill(self) -> None:
-        self.signal(signal.SIGKILL)
-        assert self.process is not None
-        self.process.wait(60)
-
-    def end(self) -> int:
-        """SIGTERM to the driver, as a supervisor does; its exit code."""
-        assert self.process is not None
-        self.process.terminate()
-        return self.process.wait(120)
-
-
 @pytest.fixture
 def merge(servers: str, tmp_path: Path) -> Iterator[Merge]:
     with socket.create_server(("127.0.0.1", 0)) as held:
@@ -166,25 +93,6 @@ def send(servers: str, rows: Sequence[KnowledgeRow]) -> None:
 def results(item: str, rows: Sequence[KnowledgeRow], /, **other: object) -> bytes:
     message = KnowledgeResults(item, "tea", rows[0].event_ms, "nearline", "run", tuple(rows))
     return orjson.dumps(orjson.loads(orjson.dumps(message)) | other)
-
-
-def written(table: Path) -> int:
-    """Completed writes; only names of files are looked at, for the table may be in the making."""
-    return len(list((table / ".hoodie" / "timeline").glob("*_*.deltacommit")))
-
-
-def table_state(table: Path) -> dict[tuple[str, str], KnowledgeRow]:
-    if not is_table(table):
-        return {}
-    batches = list(read_slices(table, file_slices(table)))
-    found = arrow_to_records(pa.Table.from_batches(batches), KnowledgeRow)
-    return {(row.item_id, row.attr_id): row for row in found}
-
-
-def changes_in(servers: str) -> list[Change]:
-    return [
-        parse_record(Change, orjson.loads(one.value or b"")) for one in consume(servers, CHANGES, idle_s=3)
-    ]
 
 
 def test_killed_between_commit_and_publication_nothing_is_lost(merge: Merge) -> None:
