@@ -11,7 +11,7 @@ CODE := $(TYPED) dags tests
 PYTEST := -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format test-unit test-spark test-dags test-integration bench bench-real bench-clone bench-unseen requirements clean distclean
+.PHONY: help setup demo test check format test-unit test-spark test-dags test-integration bench bench-real bench-clone bench-tunnel bench-unseen requirements clean distclean
 
 help:  ## show this text
 	@echo "Open AI item center. Needs Python 3.11, Java 17, Maven and a C compiler; everything else is set up below .local/."
@@ -69,6 +69,10 @@ bench-real: setup  ## the whole job on real input by its DAG, twice (needs AIIC_
 
 bench-clone: setup  ## make demo in a fresh clone with empty caches, twice
 	@$(ENGINES) -m tests.benchmarks.fresh_clone
+
+# PARTS="latency hudi" measures these alone; STUB=1 without vLLM, by a stand-in. `--help` of the module lists parts and settings.
+bench-tunnel: setup  ## the figures of streams and services, into build/bench/tunnel.json
+	@$(ENGINES) -m tests.benchmarks.tunnel $(PARTS) $(if $(STUB),--stub-model)
 
 # What is compared learned by the same steps, with a scorer where $(SEEN) has one; UNSEEN=build/unseen-1 TURN=1 is another fifth.
 SHARED := $(or $(AIIC_SHARED_DATA),../shared/data)

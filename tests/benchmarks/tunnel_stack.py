@@ -6,6 +6,7 @@ what is left of it first.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -19,19 +20,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from infra.faiss import FaissSearch
+from infra.flink_cluster import Cluster
 from infra.http_keys import add_key
 from infra.kafka_log import open_log
 from infra.local import stack as local_stack
 from infra.local.config import INFERENCE_PYTHON, LocalConfig, load_config
+from infra.local.flink import rest_url
 from infra.local.merge import page_url, start_merge
 from infra.local.vllm import model_name
 from infra.status_page import look
 from infra.topics import apply_topics
+from infra.vllm import EncoderClient
 from jobs.models import role_dirs
+from pipelines.ontology.interchange import load_interchange
+from pipelines.ontology.make_release import make_release, release_folder
+from pipelines.ontology.store import OntologyStore, Source
+from pipelines.tunnel.stream_config import job_name
 from schemas.topics import TOPICS
 from tests.benchmarks.tunnel_servers import DISCRIMINATOR, ENCODER, ModelServers
 
 ROOT = Path(__file__).resolve().parents[2]
+NAME = "demo"
 ONTOLOGY = ROOT / "infra/demo/catalog/ontology"
 PORTS = (
     "KAFKA_PORT",
@@ -87,11 +97,25 @@ class TunnelStack:
 
     def aiic(self, *words: str) -> str:
         """Run a command; its output. Errors: RuntimeError with what it said."""
-        return _aiic(self.env, *words)
+        done = subprocess.run(
+            [str(ROOT / "aiic"), *words],
+            env=dict(self.env),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(
+                f"./aiic {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+            )
+        return done.stdout
 
     def counters(self, tier: str) -> dict[str, int]:
         """What a stream job has counted, as the cluster shows it (it looks every ten seconds)."""
-        return dict(json.loads(self.aiic("stream", "status", tier, "--json"))[tier]["counters"])
+        cluster = Cluster(rest_url(self.config), {})
+        job = cluster.live_job(job_name(tier))
+        return cluster.counters(job.job_id) if job else {}
 
     def merge_told(self) -> dict[str, Any]:
         """What the merge's page tells now; {} where it does not answer."""
@@ -121,7 +145,7 @@ def tunnel_stack(plan: StackPlan, say: Say) -> Iterator[TunnelStack]:
         targets = _targets(plan, env, config)
         own = [role for role in (ENCODER, DISCRIMINATOR) if targets and GIVEN[role] not in os.environ]
         say(f"starting broker, Flink{''.join(f', {role}' for role in own)}")
-        _aiic(env, "up", "--only", ",".join(["kafka", "flink", *own]))
+        local_stack.up(config, local_stack.components(config, ["kafka", "flink", *own]), say, env)
         with ModelServers(targets) as servers:
             env |= _model_env(plan, servers)
             made = TunnelStack(
@@ -130,8 +154,6 @@ def tunnel_stack(plan: StackPlan, say: Say) -> Iterator[TunnelStack]:
             _start(made, say)
             say(f"stack is up after {time.monotonic() - began_s:.0f} s, models: {made.model}")
             yield made
-            made.aiic("stream", "stop", "realtime", "--now")
-            made.aiic("stream", "stop", "nearline", "--now")
     finally:
         end_stack(config, say)
 
@@ -148,7 +170,10 @@ def own_env(folder: Path) -> dict[str, str]:
     for one in held:
         one.close()
     places = {"AIIC_STACK_STATE_DIR": str(folder / "state"), "AIIC_WAREHOUSE": str(folder / "warehouse")}
-    return {**os.environ, **ports, **places}
+    # What `./aiic` gives the servers that it starts: waiting threads of one must not spin on the cores of the others.
+    as_aiic = {"AIIC_HOME": str(ROOT), "OMP_WAIT_POLICY": "passive"}
+    path = f"{ROOT / '.local/engines/bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {**os.environ, **as_aiic, "PATH": path, **ports, **places}
 
 
 def _targets(plan: StackPlan, env: Mapping[str, str], config: LocalConfig) -> dict[str, str] | None:
@@ -194,9 +219,8 @@ def _start(made: TunnelStack, say: Say) -> None:
     made.key = add_key(made.config.stack.state_dir / "lookup/keys.toml", "bench")
     with (made.config.stack.state_dir / "lookup/keys.toml").open("a", encoding="utf-8") as keys:
         keys.write(UNLIMITED)
-    made.aiic("ontology", "import", str(ONTOLOGY), "--name", "demo")
-    made.aiic("ontology", "release", "--name", "demo")
-    where = ("--ontology", "demo", "--warehouse", str(made.warehouse), "--fresh")
+    asyncio.run(release(made))
+    where = ("--ontology", NAME, "--warehouse", str(made.warehouse), "--fresh")
 
     def jobs() -> None:
         for tier in ("realtime", "nearline"):
@@ -204,7 +228,7 @@ def _start(made: TunnelStack, say: Say) -> None:
             say(f"{tier}: submitted")
 
     def services() -> None:
-        made.aiic("up", "--only", "lookup")
+        local_stack.up(made.config, local_stack.components(made.config, ["lookup"]), say, made.env)
         start_merge(made.config, made.warehouse, say, env=made.env)
 
     with ThreadPoolExecutor(2) as pool:
@@ -212,18 +236,14 @@ def _start(made: TunnelStack, say: Say) -> None:
             work.result()
 
 
-def _aiic(env: Mapping[str, str], *words: str) -> str:
-    done = subprocess.run(
-        [str(ROOT / "aiic"), *words],
-        env=dict(env),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_S,
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"./aiic {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-    return done.stdout
+async def release(made: TunnelStack) -> None:
+    """Import the demo ontology and make it searchable by the stack's encoder."""
+    store = OntologyStore(made.warehouse, NAME)
+    store.commit(load_interchange(ONTOLOGY), Source("bench-tunnel"), 0)
+    async with EncoderClient(made.servers.urls[ENCODER]) as client:
+        encoder_id = await client.model_id()
+        folder = release_folder(store, store.find().version, encoder_id)
+        await make_release(store, None, client.embed, encoder_id, folder, backend=FaissSearch())
 
 
 def wait_until(what: Callable[[], Any], words: str, patience_s: float = READY_S, pause_s: float = 0.5) -> Any:
