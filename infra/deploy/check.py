@@ -8,6 +8,9 @@ from typing import Any
 
 from infra.deploy.kubernetes import Manifest
 
+SERVING = ("Deployment",)
+"""Kinds of workloads that answer requests, and so need ports and probes."""
+
 
 class ManifestError(ValueError):
     """A rendered manifest breaks a rule. The message names all that do."""
@@ -34,7 +37,7 @@ def faults(manifests: Sequence[Manifest]) -> Iterator[str]:
         if "template" in one.get("spec", {})
     }
     for where, one in pods.items():
-        yield from _pod_faults(where, one)
+        yield from _workload_faults(where, one)
     for one in manifests:
         selector = _selector(one)
         if selector is not None:
@@ -43,21 +46,26 @@ def faults(manifests: Sequence[Manifest]) -> Iterator[str]:
             yield from _autoscaler_faults(one, pods)
 
 
-def _pod_faults(where: str, one: Manifest) -> Iterator[str]:
+def _workload_faults(where: str, one: Manifest) -> Iterator[str]:
     template = one["spec"]["template"]
-    pod, labels = template["spec"], template["metadata"]["labels"]
     wanted = one["spec"].get("selector", {}).get("matchLabels", {})
-    if not wanted.items() <= labels.items():
+    if not wanted.items() <= template["metadata"]["labels"].items():
         yield f"{where}: its selector does not match its own pods"
+    if template["spec"].get("automountServiceAccountToken") is not False:
+        yield f"{where}: mounts a token that it does not need"
+    yield from _pod_faults(where, template["spec"])
+    if one["kind"] in SERVING:
+        for container in template["spec"]["containers"]:
+            yield from _probe_faults(f"{where}, container {container['name']}", container)
+
+
+def _pod_faults(where: str, pod: Manifest) -> Iterator[str]:
+    """What is wrong with any pod, whatever runs in it."""
     if not pod["securityContext"].get("runAsNonRoot") or not pod["securityContext"].get("runAsUser"):
         yield f"{where}: runs as root"
-    if pod.get("automountServiceAccountToken") is not False:
-        yield f"{where}: mounts a token that it does not need"
-    volumes = [volume["name"] for volume in pod["volumes"]]
+    volumes = [volume["name"] for volume in pod.get("volumes", [])]
     for container in [*pod.get("initContainers", []), *pod["containers"]]:
         yield from _container_faults(f"{where}, container {container['name']}", container, volumes)
-        if one["kind"] == "Deployment":
-            yield from _probe_faults(f"{where}, container {container['name']}", container)
 
 
 def _container_faults(where: str, container: Manifest, volumes: Sequence[str]) -> Iterator[str]:
@@ -70,23 +78,31 @@ def _container_faults(where: str, container: Manifest, volumes: Sequence[str]) -
     for name, count in held["limits"].items():
         if "/" in name and held["requests"].get(name) != count:
             yield f"{where}: {name} must be requested as it is limited"
-    for mount in container["volumeMounts"]:
+    for mount in container.get("volumeMounts", []):
         if mount["name"] not in volumes:
             yield f"{where}: mounts {mount['name']}, which is no volume"
-    for name, count in Counter(variable["name"] for variable in container["env"]).items():
+    for name, count in Counter(variable["name"] for variable in container.get("env", [])).items():
         if count > 1:
             yield f"{where}: variable {name} is set {count} times"
 
 
 def _probe_faults(where: str, container: Manifest) -> Iterator[str]:
+    """A server listens on a port of its container, and is asked there whether it lives."""
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    args = container["args"]
-    listens = int(args[args.index("--port") + 1])
-    if listens not in ports.values():
+    listens = _port_in([*container.get("command", []), *container.get("args", [])])
+    if listens is None:
+        yield f"{where}: its words do not say on which --port it listens"
+    elif listens not in ports.values():
         yield f"{where}: listens on {listens}, its ports are {sorted(ports.values())}"
     for name in ("startupProbe", "readinessProbe", "livenessProbe"):
         if container.get(name, {}).get("httpGet", {}).get("port") not in ports:
             yield f"{where}: no {name} on a port of its own"
+
+
+def _port_in(words: Sequence[str]) -> int | None:
+    """The number after `--port`, None where there is none."""
+    followed = dict(zip(words, words[1:], strict=False)).get("--port", "")
+    return int(followed) if followed.isdigit() else None
 
 
 def _selector(one: Manifest) -> dict[str, str] | None:

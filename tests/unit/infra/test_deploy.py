@@ -176,6 +176,7 @@ def container(manifests: list[dict[str, Any]]) -> dict[str, Any]:
         (lambda all: of_kind(all, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"].update(name="x"), "is not there"),
         (lambda all: container(all).pop("livenessProbe"), "no livenessProbe"),
         (lambda all: container(all)["ports"][0].update(containerPort=9), "listens on 8001, its ports are"),
+        (lambda all: container(all)["args"].remove("--port"), "do not say on which --port"),
         (lambda all: container(all)["resources"]["limits"].pop("memory"), "no memory in requests or limits"),
         (lambda all: container(all)["resources"]["requests"].pop("nvidia.com/gpu"), "requested as it is limited"),
         (lambda all: container(all)["securityContext"].pop("allowPrivilegeEscalation"), "may gain privileges"),
