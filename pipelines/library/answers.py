@@ -12,7 +12,8 @@ from schemas.knowledge import Evidence
 class Answer:
     """The values of one key of one item. No values: the item does not state the key.
 
-    `confidence` is what the row carries; `chances`, where known, is the chance of each value, same order.
+    `confidence` is what the row carries; `chances`, where known, is the chance of each value, same order. `source`: from where
+    an answer was taken over that was not computed for this text (`pipelines.reduction.lend`), "" for one that was.
     """
 
     key_id: str
@@ -23,6 +24,7 @@ class Answer:
     method: str
     prompt_version: str = ""
     chances: tuple[float, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ async def ask_discriminator(
         usage.tokens.update(spent.tokens)
         usage.tokens["failed_pairs"] += spent.pairs["failed"]
         for place, verdict in zip(places, verdicts, strict=True):
-            answers[place] = _answer(opened[place], verdict, config, meta, point)
+            answers[place] = answer_of(opened[place], verdict, config, meta, point)
     return [answer for answer in answers if answer is not None]
 
 
@@ -202,9 +202,10 @@ def _labelled(name: str, text: str) -> str:
     return f"{name.removeprefix('attributes.')}: {text}" if name.startswith("attributes.") else text
 
 
-def _answer(
+def answer_of(
     pair: OpenPair, verdict: Verdict, config: RecogniserConfig, meta: RankerMeta, point: OperatingPoint
 ) -> Answer:
+    """The answer that a verdict makes of a pair; a failed one leaves the ranker's."""
     document = pair.source.text.document
     if verdict.failed:
         return resolve(document, pair.view, pair.offered, pair.probabilities, point, "ranker")

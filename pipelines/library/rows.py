@@ -48,7 +48,7 @@ def _row(
     provenance = Provenance(
         tier=stamp.tier,
         method=answer.method,
-        model=stamp.model,
+        model=f"{stamp.model}; from {answer.source}" if answer.source else stamp.model,
         ontology_version=stamp.ontology_version,
         prompt_version=answer.prompt_version,
         run_id=stamp.run_id,

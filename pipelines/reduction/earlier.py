@@ -1,0 +1,119 @@
+"""Differential inference: of an item that was recognised before, only the pairs whose inputs changed are asked again (B2).
+
+What was known before comes from the tables that hold it anyway: the item's last listing (`items`) and its rows (`item_knowledge`),
+whose fingerprints say what they were computed from. Nothing is remembered beside them.
+Source: paper section 6 retries unfinished shards only; pair by pair: ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from pipelines.library.answers import Answer
+from pipelines.library.keys import CategoryView
+from pipelines.library.rows import CATEGORY_ATTR
+from pipelines.reduction.difference import noted, touched
+from pipelines.reduction.fingerprint import Models, pair_fingerprint
+from pipelines.reduction.lend import EARLIER, standing
+from pipelines.tunnel.events import text_digest
+from schemas.knowledge import KnowledgeRow
+from schemas.listing import Listing
+from udfs.version import MARKERS
+
+SOURCE_MARK = "; from "
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """An item as it was last recognised: its listing, category, and per key the answer and what that was computed from."""
+
+    listing: Listing
+    category_id: str
+    answers: Mapping[str, Answer]
+    fingerprints: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What of an item need not be computed. `unchanged`: its inputs are the same, so its row stands as it is; `moved`: the
+    text changed where it cannot bear on the key, so the answer stands with its evidence in the new text. By key place.
+    """
+
+    unchanged: Mapping[int, Answer]
+    moved: Mapping[int, Answer]
+
+
+def before_of(listing: Listing, rows: Iterable[KnowledgeRow]) -> Before:
+    """What the tables say of an item. Rows of other categories and deleted ones count as not there."""
+    live = [row for row in rows if not row.is_deleted and row.attr_id not in (*MARKERS, CATEGORY_ATTR)]
+    newest = max(live, key=lambda row: row.version, default=None)
+    category_id = newest.category_id if newest else ""
+    here = [row for row in live if row.category_id == category_id]
+    return Before(
+        listing,
+        category_id,
+        {row.attr_id: _answer_of(row) for row in here},
+        {row.attr_id: row.fingerprint for row in here},
+    )
+
+
+def kept(
+    before: Before, listing: Listing, category: CategoryView, slices: Mapping[str, str], models: Models
+) -> Kept:
+    """What of an earlier state still holds of an item's present text, ontology and models.
+
+    `slices`: `fingerprint.Slices` of the category. A pair of another ontology slice or another model is asked again, whatever
+    its text says.
+    """
+    if before.category_id != category.category_id or before.listing.image_urls != listing.image_urls:
+        return Kept({}, {})
+    then = text_digest(before.listing)
+    standing_pairs = {
+        place: answer
+        for place, view in enumerate(category.keys)
+        if (answer := before.answers.get(view.key.key_id)) is not None
+        and before.fingerprints[view.key.key_id]
+        == pair_fingerprint(then, slices[view.key.key_id], models.behind(answer))
+    }
+    if not standing_pairs or then == text_digest(listing):
+        return Kept(standing_pairs, {})
+    bears = touched(noted(before.listing, category), noted(listing, category), category)
+    moved = {}
+    for place, answer in standing_pairs.items():
+        evidence = [standing(one, listing) for one in answer.evidence]
+        if not bears[place] and None not in evidence:
+            moved[place] = replace(
+                answer, evidence=tuple(one for one in evidence if one), source=answer.source or EARLIER
+            )
+    return Kept({}, moved)
+
+
+def fingerprints(
+    listing: Listing, answers: Iterable[Answer], slices: Mapping[str, str], models: Models
+) -> dict[str, str]:
+    """By key id, what the pairs of a listing were computed from: what its rows are to carry."""
+    text = text_digest(listing)
+    return {
+        answer.key_id: pair_fingerprint(text, slices[answer.key_id], models.behind(answer))
+        for answer in answers
+        if answer.key_id in slices
+    }
+
+
+def with_fingerprints(rows: Iterable[KnowledgeRow], found: Mapping[str, str]) -> list[KnowledgeRow]:
+    """Rows with the fingerprints of their pairs in place of the item's; `udfs.version.with_digest` is still to follow."""
+    return [replace(row, fingerprint=found.get(row.attr_id, row.fingerprint)) for row in rows]
+
+
+def _answer_of(row: KnowledgeRow) -> Answer:
+    return Answer(
+        row.attr_id,
+        row.value_texts,
+        row.value_ids,
+        row.evidence,
+        row.confidence,
+        row.provenance.method,
+        row.provenance.prompt_version,
+        source=row.provenance.model.partition(SOURCE_MARK)[2],
+    )

@@ -1,0 +1,251 @@
+"""Recognition with load taken off: what was known, what a sibling or neighbour answers, what does not matter; the rest is S2D.
+
+Of every item first what its earlier state answers (B2, before anything is encoded), then what its reference answers (L3, task
+B) and what is irrelevant (task A). The keys that are left are searched, ranked and discriminated as ever, references first.
+Source: paper section 4.3.1; the order is ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pipelines.library.answers import Answer, ItemAnswers, Usage
+from pipelines.library.candidates import item_text
+from pipelines.library.category import CategoryGuess
+from pipelines.library.keys import CategoryView
+from pipelines.library.open_pairs import OpenPair, ask_discriminator
+from pipelines.library.pairs import Floats, ItemPairs, encoded_text, item_pairs, similar_values
+from pipelines.library.relevance import Relevance
+from pipelines.library.s2d import S2D
+from pipelines.reduction.ask import ask_by_family
+from pipelines.reduction.config import NO_REDUCTION, Reduction
+from pipelines.reduction.earlier import Before, Kept, kept
+from pipelines.reduction.family_texts import family_texts
+from pipelines.reduction.fingerprint import Models, Slices
+from pipelines.reduction.inherit import Inheritance, Probed, probed
+from pipelines.reduction.narrow import NarrowedViews
+from pipelines.reduction.references import Reference, Subject, references
+from schemas.listing import Listing
+from udfs.document import Document, document
+
+UNCHANGED, MOVED = "unchanged", "moved"
+Known = dict[int, Answer]
+
+
+@dataclass(slots=True)
+class _Job:
+    """One item on its way: `known` grows until it has an answer for each key."""
+
+    place: int
+    listing: Listing
+    document: Document
+    vector: Floats
+    guess: CategoryGuess
+    category: CategoryView
+    known: Known
+    own: Probed | None = None
+    texts: tuple[str, str] = ("", "")
+
+    @property
+    def left(self) -> tuple[int, ...]:
+        """Keys that are still to be computed."""
+        return tuple(place for place in range(len(self.category.keys)) if place not in self.known)
+
+
+@dataclass
+class ReducedS2D(S2D):
+    """A `Recogniser` that leaves out what `reduction` allows; with everything off it answers as `S2D` does.
+
+    References are sought among the items of one call, so a call should hold whole families; answers do not depend on what
+    was called before. `heads`: the relevance model, where a switch needs it. `before`: what is known of items, by id, None
+    where nothing is to be kept. Items whose images are read are recognised whole.
+    """
+
+    reduction: Reduction = NO_REDUCTION
+    heads: Relevance | None = None
+    before: Callable[[str], Before | None] | None = None
+    slices: Slices = field(default_factory=Slices)
+    _narrowed: NarrowedViews = field(default_factory=NarrowedViews)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.heads is not None:
+            self.heads.check_encoder(self.encoder_id)
+        self._inheritance = Inheritance(self.reduction, self.release, self.heads)
+
+    @property
+    def models(self) -> Models:
+        """Who answers, for fingerprints."""
+        ranking, _, prompted = self.model.rpartition(" + ")
+        return Models(f"{ranking} {self.config.discriminator}", prompted, str(self.reduction))
+
+    async def recognise(self, listings: Sequence[Listing]) -> tuple[list[ItemAnswers], Usage]:
+        """Answers of N listings, same order. `Usage.pairs` counts what was taken over by where it came from.
+
+        Errors: InferenceError, ModelMismatch.
+        """
+        if self.images is not None or (self.reduction.is_off and self.before is None):
+            return await super().recognise(listings)
+        usage = Usage()
+        found: list[ItemAnswers | None] = [None] * len(listings)
+        holds: dict[int, Known] = {}
+        for place, listing in enumerate(listings):
+            category, before = self._known_category(listing), self._before(listing)
+            if category is None or before is None:
+                continue
+            stands: Kept = kept(before, listing, category, self.slices.of(category), self.models)
+            usage.pairs[UNCHANGED] += len(stands.unchanged)
+            usage.pairs[MOVED] += len(stands.moved)
+            holds[place] = {**stands.unchanged, **stands.moved}
+            if len(holds[place]) == len(category.keys):
+                found[place] = _whole(listing, CategoryGuess(category.category_id, 1.0), holds[place])
+        left = [place for place, answers in enumerate(found) if answers is None]
+        if left:
+            for job in await self._compute([(place, listings[place]) for place in left], holds, usage):
+                found[job.place] = _whole(job.listing, job.guess, job.known)
+        return [answers for answers in found if answers is not None], usage
+
+    def _known_category(self, listing: Listing) -> CategoryView | None:
+        is_known = listing.category_id in self.release.snapshot.categories
+        return self.views.of(str(listing.category_id)) if is_known else None
+
+    def _before(self, listing: Listing) -> Before | None:
+        return self.before(listing.item_id) if self.before else None
+
+    async def _compute(
+        self, wanted: Sequence[tuple[int, Listing]], holds: Mapping[int, Known], usage: Usage
+    ) -> list[_Job]:
+        """Items of which something is to be computed, references first."""
+        await self._check_encoder()
+        documents = [document(listing) for _, listing in wanted]
+        started_s = time.perf_counter()
+        vectors = await self.embed([encoded_text(found) for found in documents])
+        usage.tokens["encoded_texts"] += len(wanted)
+        usage.seconds["encode"] += time.perf_counter() - started_s
+        started_s = time.perf_counter()
+        jobs = await asyncio.to_thread(self._jobs, wanted, documents, vectors, holds)
+        chosen = references([_subject(job) for job in jobs], self.reduction)
+        usage.seconds["reduce"] += time.perf_counter() - started_s
+        first = [job for job, reference in zip(jobs, chosen, strict=True) if reference is None]
+        then = [
+            (job, reference) for job, reference in zip(jobs, chosen, strict=True) if reference is not None
+        ]
+        await self._wave([(job, None) for job in first], jobs, usage)
+        await self._wave(then, jobs, usage)
+        return jobs
+
+    def _jobs(
+        self,
+        wanted: Sequence[tuple[int, Listing]],
+        documents: Sequence[Document],
+        vectors: Floats,
+        holds: Mapping[int, Known],
+    ) -> list[_Job]:
+        jobs = []
+        for (place, listing), found, vector in zip(wanted, documents, vectors, strict=True):
+            guess = self._category(listing, found, vector)
+            category = self.views.of(guess.category_id)
+            jobs.append(_Job(place, listing, found, vector, guess, category, dict(holds.get(place, {}))))
+        families: dict[str, list[_Job]] = defaultdict(list)
+        for job in jobs:
+            families[f"spu {job.listing.spu_id}" if job.listing.spu_id else f"place {job.place}"].append(job)
+        for family in families.values():
+            for job, texts in zip(family, family_texts([job.document for job in family]), strict=True):
+                job.texts = texts
+        return jobs
+
+    async def _wave(
+        self, wave: Sequence[tuple[_Job, Reference | None]], jobs: Sequence[_Job], usage: Usage
+    ) -> None:
+        """Compute what is left of some items, whose references are computed."""
+        started_s = time.perf_counter()
+        taken = await asyncio.to_thread(self._take_over, wave, jobs)
+        usage.pairs.update(taken)
+        usage.seconds["reduce"] += time.perf_counter() - started_s
+        asked = [job for job, _ in wave if job.left]
+        if not asked:
+            return
+        started_s = time.perf_counter()
+        items = await asyncio.to_thread(self._items, asked)
+        usage.seconds["search"] += time.perf_counter() - started_s
+        started_s = time.perf_counter()
+        keys = await self._keys.of(job.category for job in asked) if self.scorer else {}
+        rows = [keys[job.category.category_id][list(job.left)] for job in asked] if keys else []
+        ranked = await asyncio.to_thread(self._ranked, items, rows)
+        usage.seconds["rank"] += time.perf_counter() - started_s
+        answers, opened = self._settle(items, ranked, usage)
+        started_s = time.perf_counter()
+        verdicts = await self._ask(opened, asked, usage)
+        usage.seconds["discriminate"] += time.perf_counter() - started_s
+        for pair, answer in zip(opened, verdicts, strict=True):
+            answers[pair.item][pair.key] = answer
+            usage.pairs[answer.method] += 1
+        for job, found in zip(asked, answers, strict=True):
+            job.known.update(zip(job.left, found, strict=True))
+
+    def _take_over(self, wave: Sequence[tuple[_Job, Reference | None]], jobs: Sequence[_Job]) -> Counter[str]:
+        """Give each item what its reference answers and what does not matter; counts by where it came from."""
+        taken: Counter[str] = Counter()
+        if not (self.reduction.lends or self.reduction.task_a):
+            return taken
+        for job, reference in wave:
+            if not job.left:
+                continue
+            lender = jobs[reference.place] if reference else None
+            told = [lender.known[place] for place in range(len(lender.category.keys))] if lender else []
+            ready = self._probed(lender) if lender else None
+            known = self._inheritance.known(self._probed(job), reference, ready, told)
+            for place in job.left:
+                if place in known:
+                    job.known[place] = known[place]
+                    taken[known[place].source.split(" ", 1)[0]] += 1
+        return taken
+
+    def _probed(self, job: _Job) -> Probed:
+        if job.own is None:
+            job.own = probed(job.listing, job.category, job.vector, item_text(job.document))
+        return job.own
+
+    def _items(self, jobs: Sequence[_Job]) -> list[ItemPairs]:
+        """Candidates and features of the keys that are left."""
+        items = []
+        for number, job in enumerate(jobs):
+            category = self._narrowed.of(job.category, job.left)
+            similar = similar_values(self.release, category, job.vector, self.config.top_k)
+            items.append(
+                item_pairs(number, job.listing, job.document, category, similar, top_k=self.config.top_k)
+            )
+        return items
+
+    def _ranked(self, items: Sequence[ItemPairs], rows: Sequence[Floats]) -> list[list[Floats]]:
+        """As `S2D._rank`, where each item has key vectors of its own: items of one category have different keys left."""
+        if self.scorer:
+            for item, keys in zip(items, rows, strict=True):
+                for pair, found in zip(item.pairs, self.scorer.logits(item, keys), strict=True):
+                    pair.scores = found
+        flat = self.ranker.probabilities([pair for item in items for pair in item.pairs])
+        ranked: list[list[Floats]] = []
+        for item in items:
+            ranked.append(flat[: len(item.pairs)])
+            flat = flat[len(item.pairs) :]
+        return ranked
+
+    async def _ask(self, opened: Sequence[OpenPair], jobs: Sequence[_Job], usage: Usage) -> list[Answer]:
+        meta, point = self.ranker.meta, self._point()
+        if not self.reduction.shared_first:
+            return await ask_discriminator(opened, self.discriminator, self.config, meta, point, usage)
+        texts = {number: job.texts for number, job in enumerate(jobs)}
+        return await ask_by_family(opened, texts, self.discriminator, self.config, meta, point, usage)
+
+
+def _subject(job: _Job) -> Subject:
+    return Subject(job.listing.item_id, job.category.category_id, job.listing.spu_id, job.vector)
+
+
+def _whole(listing: Listing, guess: CategoryGuess, known: Known) -> ItemAnswers:
+    found = tuple(known[place] for place in sorted(known))
+    return ItemAnswers(listing.item_id, guess.category_id, guess.confidence, found)
