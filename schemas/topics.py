@@ -69,7 +69,7 @@ TOPICS: tuple[TopicPlan, ...] = (
     ),
     TopicPlan(
         RESULTS, _RESULTS, "stream jobs, batch jobs", ITEM_PARTITIONS, _RESULTS.retention_days,
-        dead_letter=RESULTS + DEAD_SUFFIX,
+        max_message_bytes=LARGEST_REFUSED_BYTES, dead_letter=RESULTS + DEAD_SUFFIX, settings=_STAMPED,
     ),
     TopicPlan(CHANGES, _CHANGES, "merge", ITEM_PARTITIONS, _CHANGES.retention_days),
     TopicPlan(ITEM_EVENTS + DEAD_SUFFIX, _DEAD, "stream jobs", 1, _DEAD.retention_days),

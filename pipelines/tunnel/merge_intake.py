@@ -22,10 +22,14 @@ _KEY_CHARACTERS, _DETAIL_CHARACTERS = 500, 1_000
 
 @dataclass(frozen=True, slots=True)
 class IntakeLimits:
-    """What is refused. `future_ms`: how far the event time of a row may lie after the time of its message."""
+    """What is refused. `future_ms`: how far the event time of a row may lie after the time of its message.
+
+    `message_bytes`: a change holds a row before and after, so twice this must fit into a message of the changes topic;
+    one that did not would hold the merge up for ever.
+    """
 
     future_ms: int = 5 * MINUTE_MS
-    message_bytes: int = 8 << 20
+    message_bytes: int = 3 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,12 @@ def test_settings_are_kafkas():
         "max.message.bytes": str(16 * MIB),
         "message.timestamp.type": "LogAppendTime",
     }
+    # What lies in the future is decided by the broker's clock, and a message too long becomes a dead letter, here, too.
+    results = topic_plan(RESULTS).kafka_settings()
+    assert (results["message.timestamp.type"], results["max.message.bytes"]) == (
+        "LogAppendTime",
+        str(16 * MIB),
+    )
     with pytest.raises(KeyError, match="no topic items"):
         topic_plan("items")
 

@@ -8,11 +8,14 @@ from dataclasses import replace
 import orjson
 import pytest
 
+from infra.change_topic import MAX_MESSAGE_BYTES
 from pipelines.tunnel.merge_intake import IntakeLimits, RawMessage, dead_letter, read_results
 from pipelines.tunnel.merge_stream import MergeStatus, prometheus, sort_out
+from schemas.change import Change
 from schemas.dead_letter import MAX_RAW_BYTES, DeadLetter
 from schemas.derive import BadRecord, parse_record, to_mapping
 from schemas.results import KnowledgeResults
+from schemas.topics import CHANGES, topic_plan
 from tests.unit.pipelines.tunnel.knowledge_rows import knowledge_row
 
 NOW_MS = 1_790_000_000_000
@@ -118,3 +121,16 @@ def test_the_page_counts_dead_letters_and_freshness():
     assert 'aiic_merge_dead_letters_total{reason="future"} 2\n' in page
     assert 'aiic_merge_freshness_seconds{tier="nearline",quantile="0.99"} 4.000\n' in page
     assert "aiic_merge_rows_written 2\n" in page
+
+
+def test_the_largest_row_that_is_taken_fits_a_change_before_and_after():
+    """The merge would try for ever to publish a change that is too long for its topic."""
+    spare = IntakeLimits().message_bytes - len(
+        orjson.dumps(with_rows(knowledge_row("sku-1", "form", NOW_MS, "")))
+    )
+    row = knowledge_row("sku-1", "form", NOW_MS, "x" * (spare // 3))
+    taken = message(with_rows(row))
+    assert IntakeLimits().message_bytes - 100 < len(taken.value) <= IntakeLimits().message_bytes
+    assert read_results(taken, NOW_MS, IntakeLimits()).rows == (row,)
+    change = orjson.dumps(Change("sku-1", "form", "2" * 17, 2**63 - 1, row, row))
+    assert len(change) < 0.9 * min(topic_plan(CHANGES).max_message_bytes, MAX_MESSAGE_BYTES)
