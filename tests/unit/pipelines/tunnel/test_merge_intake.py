@@ -128,7 +128,7 @@ def test_the_largest_row_that_is_taken_fits_a_change_before_and_after():
     spare = IntakeLimits().message_bytes - len(
         orjson.dumps(with_rows(knowledge_row("sku-1", "form", NOW_MS, "")))
     )
-    row = knowledge_row("sku-1", "form", NOW_MS, "x" * (spare // 3))
+    row = knowledge_row("sku-1", "form", NOW_MS, "x" * (spare // 3 - 9))
     taken = message(with_rows(row))
     assert IntakeLimits().message_bytes - 100 < len(taken.value) <= IntakeLimits().message_bytes
     assert read_results(taken, NOW_MS, IntakeLimits()).rows == (row,)
