@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
+from infra.deploy.check_flink import FLINK, flink_faults
+from infra.deploy.check_pod import user_faults
 from infra.deploy.kubernetes import Manifest
 
 SERVING = ("Deployment",)
@@ -31,19 +34,25 @@ def faults(manifests: Sequence[Manifest]) -> Iterator[str]:
     yield from (
         f"{kind} {name} is there {count} times" for (kind, _, name), count in named.items() if count > 1
     )
-    pods = {
-        f"{one['kind']} {one['metadata']['name']}": one
-        for one in manifests
-        if "template" in one.get("spec", {})
-    }
+    pods = {f"{one['kind']} {one['metadata']['name']}": one for one in manifests if _template(one)}
     for where, one in pods.items():
-        yield from _workload_faults(where, one)
+        if one["kind"] == FLINK:
+            yield from flink_faults(where, one, manifests)
+        else:
+            yield from _workload_faults(where, one)
     for one in manifests:
         selector = _selector(one)
         if selector is not None:
             yield from _selector_faults(one, selector, list(pods.values()))
         if one["kind"] == "HorizontalPodAutoscaler":
             yield from _autoscaler_faults(one, pods)
+
+
+def _template(one: Manifest) -> Manifest:
+    """The pods that a workload makes; {} for what makes none."""
+    spec = one.get("spec", {})
+    found: Manifest = spec.get("template") or spec.get("podTemplate") or {}
+    return found
 
 
 def _workload_faults(where: str, one: Manifest) -> Iterator[str]:
@@ -61,29 +70,19 @@ def _workload_faults(where: str, one: Manifest) -> Iterator[str]:
 
 def _pod_faults(where: str, pod: Manifest) -> Iterator[str]:
     """What is wrong with any pod, whatever runs in it."""
-    if not pod["securityContext"].get("runAsNonRoot") or not pod["securityContext"].get("runAsUser"):
-        yield f"{where}: runs as root"
-    volumes = [volume["name"] for volume in pod.get("volumes", [])]
+    yield from user_faults(where, pod)
     for container in [*pod.get("initContainers", []), *pod["containers"]]:
-        yield from _container_faults(f"{where}, container {container['name']}", container, volumes)
+        yield from _size_faults(f"{where}, container {container['name']}", container)
 
 
-def _container_faults(where: str, container: Manifest, volumes: Sequence[str]) -> Iterator[str]:
-    security, held = container["securityContext"], container["resources"]
-    if security.get("allowPrivilegeEscalation") is not False or security["capabilities"]["drop"] != ["ALL"]:
-        yield f"{where}: may gain privileges"
+def _size_faults(where: str, container: Manifest) -> Iterator[str]:
+    held = container["resources"]
     for name in ("cpu", "memory"):
         if name not in held["requests"] or name not in held["limits"]:
             yield f"{where}: no {name} in requests or limits"
     for name, count in held["limits"].items():
         if "/" in name and held["requests"].get(name) != count:
             yield f"{where}: {name} must be requested as it is limited"
-    for mount in container.get("volumeMounts", []):
-        if mount["name"] not in volumes:
-            yield f"{where}: mounts {mount['name']}, which is no volume"
-    for name, count in Counter(variable["name"] for variable in container.get("env", [])).items():
-        if count > 1:
-            yield f"{where}: variable {name} is set {count} times"
 
 
 def _probe_faults(where: str, container: Manifest) -> Iterator[str]:
@@ -101,7 +100,7 @@ def _probe_faults(where: str, container: Manifest) -> Iterator[str]:
 
 def _port_in(words: Sequence[str]) -> int | None:
     """The number after `--port`, None where there is none."""
-    followed = dict(zip(words, words[1:], strict=False)).get("--port", "")
+    followed = dict(pairwise(words)).get("--port", "")
     return int(followed) if followed.isdigit() else None
 
 
@@ -119,9 +118,7 @@ def _selector(one: Manifest) -> dict[str, str] | None:
 
 def _selector_faults(one: Manifest, selector: dict[str, str], pods: Sequence[Manifest]) -> Iterator[str]:
     where = f"{one['kind']} {one['metadata']['name']}"
-    chosen = [
-        pod for pod in pods if selector.items() <= pod["spec"]["template"]["metadata"]["labels"].items()
-    ]
+    chosen = [pod for pod in pods if selector.items() <= _template(pod)["metadata"]["labels"].items()]
     if len(chosen) != 1:
         yield f"{where}: selects the pods of {len(chosen)} workloads, not of one"
         return

@@ -1,10 +1,11 @@
-"""Dockerfiles of the serving and the training image. Bases are named without a registry: REGISTRY is a build argument."""
+"""Dockerfiles of the serving, the training and the tunnel image. Bases are named without a registry: REGISTRY is a build argument."""
 
 from __future__ import annotations
 
 import json
 
 from infra.deploy.profile import Profile
+from infra.deploy.tunnel import Tunnel
 
 USER = "aiic"
 PYTHON = "python3"
@@ -45,9 +46,45 @@ def training_dockerfile(profile: Profile) -> str:
     return "\n".join(lines) + "\n"
 
 
+def tunnel_dockerfile(profile: Profile, tunnel: Tunnel) -> str:
+    """The image of stream jobs, merge and services: Python with Flink and Spark as the local stack has them, Java, our code."""
+    place = "/usr/local/lib/python3.11/site-packages/pyflink"
+    lines = [
+        _made_by(profile).replace("infra/deploy/profiles", "infra/deploy/tunnel.toml"),
+        "# Build in the repository's root; REGISTRY is empty or ends in a slash.",
+        "ARG REGISTRY=",
+        "FROM ${REGISTRY}maven:3.9-eclipse-temurin-17 AS jars",
+        "COPY infra/jars/pom.xml /jars/pom.xml",
+        "RUN mvn -q -f /jars/pom.xml -P spark -Daiic.jars.dir=/jars/of dependency:copy-dependencies \\",
+        "    && mvn -q -f /jars/pom.xml -P flink -Daiic.jars.dir=/jars/of dependency:copy-dependencies",
+        "FROM ${REGISTRY}python:3.11-slim-bookworm",
+        "USER root",
+        *_packages(("gcc", "g++", "openjdk-17-jre-headless", "libgomp1", "libgl1", "libglib2.0-0")),
+        *_requirements("infra/requirements/engines.txt", PYTHON),
+        # The operator looks for Flink below /opt/flink; the connector joins Flink's own jars, as in infra/local/flink.py.
+        f"RUN mv {place} /opt/flink && ln -s /opt/flink {place} \\",
+        "    && ln -s /opt/flink/opt/flink-python-*.jar /opt/flink/opt/flink-python.jar",
+        "COPY --from=jars /jars/of/flink/ /opt/flink/lib/",
+        "COPY --from=jars /jars/of/spark/ /opt/aiic/jars/spark/",
+        "RUN printf '#!/bin/sh\\nexec \"$@\"\\n' > /docker-entrypoint.sh && chmod 755 /docker-entrypoint.sh",
+        "WORKDIR /app",
+        *(f"COPY {room} {room}" for room in ("schemas", "udfs", "pipelines", "infra", "jobs", "models")),
+        "ENV FLINK_HOME=/opt/flink PATH=/opt/flink/bin:$PATH AIIC_JARS=/opt/aiic/jars",
+        "ENV PYTHONPATH=/app PYTHONUNBUFFERED=1",
+        f"RUN chown -R {profile.cluster.user_id}:{profile.cluster.group_id} /opt/flink/",
+        *_user(profile),
+        'ENTRYPOINT ["/docker-entrypoint.sh"]',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _made_by(profile: Profile) -> str:
+    return f"# Made by `aiic deploy render --profile {profile.accelerator}`: change infra/deploy/profiles instead."
+
+
 def _head(profile: Profile, base: str) -> list[str]:
     return [
-        f"# Made by `aiic deploy render --profile {profile.accelerator}`: change infra/deploy/profiles instead.",
+        _made_by(profile),
         "# Build in the repository's root; REGISTRY is empty or ends in a slash.",
         "ARG REGISTRY=",
         f"FROM ${{REGISTRY}}{base}",

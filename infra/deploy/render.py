@@ -11,26 +11,34 @@ from pathlib import Path
 import yaml
 
 from infra.deploy.check import ManifestError, require_sound
-from infra.deploy.docker import serving_dockerfile, training_dockerfile
+from infra.deploy.docker import serving_dockerfile, training_dockerfile, tunnel_dockerfile
+from infra.deploy.flink_kubernetes import flink_manifests
 from infra.deploy.kubernetes import Manifest, serving_manifests
 from infra.deploy.profile import Profile
 from infra.deploy.server import Place, server_environment, server_words
 from infra.deploy.training import training_commands, training_manifests
+from infra.deploy.tunnel import Tunnel, load_tunnel
+from infra.deploy.tunnel_kubernetes import tunnel_manifests
 
 
-def render(profile: Profile, registry: str = "") -> dict[str, str]:
+def render(profile: Profile, registry: str = "", tunnel: Tunnel | None = None) -> dict[str, str]:
     """Relative path -> content. `registry` goes before every image's name; it ends in a slash or is empty.
 
-    Errors: ManifestError where the profile leads to manifests that break a rule.
+    `tunnel`: streams and services; None: those of tunnel.toml.
+    Errors: ManifestError where the profile leads to manifests that break a rule; ProfileError of tunnel.toml.
     """
+    tunnel = tunnel or load_tunnel()
     serving, training = serving_manifests(profile, registry), training_manifests(profile, registry)
-    require_sound(serving)
-    require_sound(training)
+    streams = [*tunnel_manifests(profile, tunnel, registry), *flink_manifests(profile, tunnel, registry)]
+    for manifests in (serving, training, streams):
+        require_sound(manifests)
     files = {
-        "kubernetes/serving.yaml": _yaml(profile, serving),
-        "kubernetes/training.yaml": _yaml(profile, training),
+        "kubernetes/serving.yaml": _yaml(profile, profile.ran, serving),
+        "kubernetes/training.yaml": _yaml(profile, profile.ran, training),
+        "kubernetes/tunnel.yaml": _yaml(profile, tunnel.ran, streams),
         "docker/serving.Dockerfile": serving_dockerfile(profile),
         "docker/training.Dockerfile": training_dockerfile(profile),
+        "docker/tunnel.Dockerfile": tunnel_dockerfile(profile, tunnel),
         "commands/train.sh": _script(profile, dict(profile.training.environment), training_commands(profile)),
     }
     for name, role in profile.roles().items():
@@ -55,10 +63,10 @@ def write(files: Mapping[str, str], folder: Path) -> list[Path]:
     return written
 
 
-def _yaml(profile: Profile, manifests: Sequence[Manifest]) -> str:
+def _yaml(profile: Profile, ran: str, manifests: Sequence[Manifest]) -> str:
     head = (
-        f"# Made by `aiic deploy render --profile {profile.accelerator}`: change infra/deploy/profiles instead.\n"
-        f"# What of this has ever been run: {profile.ran}\n"
+        f"# Made by `aiic deploy render --profile {profile.accelerator}`: change infra/deploy/profiles or tunnel.toml instead.\n"
+        f"# What of this has ever been run: {ran}\n"
     )
     apart = json.loads(
         json.dumps(list(manifests))

@@ -295,7 +295,8 @@ def test_the_command_writes_all_files(tmp_path: Path, capsys: pytest.CaptureFixt
     told = capsys.readouterr()
     assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()) == [
         "commands/discriminator.sh", "commands/encoder.sh", "commands/train.sh", "docker/serving.Dockerfile",
-        "docker/training.Dockerfile", "kubernetes/serving.yaml", "kubernetes/training.yaml",
+        "docker/training.Dockerfile", "docker/tunnel.Dockerfile", "kubernetes/serving.yaml",
+        "kubernetes/training.yaml", "kubernetes/tunnel.yaml",
     ]  # fmt: skip
     assert "image: r.example/aiic/serve-ascend:0.23.0.post1" in (out / "kubernetes/serving.yaml").read_text()
     assert "run so far: Nothing." in told.err
