@@ -9,6 +9,7 @@ servers are asked can be told apart. Everything follows from a seed.
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -180,7 +181,7 @@ def transient_events(
             item = first.item_id
             events += [first, *_states(items, item, dues[1:], WORDS)]
         else:
-            free = [one for one in items.ids if busy.get(one, -window_s) < start_s - 2 * window_s]
+            free = [one for one in items.ids if busy.get(one, -math.inf) < start_s - 2 * window_s]
             item = rng.choice(free or items.ids)
             events += _states(items, item, dues, kind)
         busy[item] = dues[-1]
