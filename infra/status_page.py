@@ -11,6 +11,7 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 OK, SICK, UNKNOWN = 200, 503, 404
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @contextmanager
@@ -30,17 +31,7 @@ def status_page(
 
         def do_GET(self) -> None:
             """Answer with what is told now."""
-            found = told()
-            pages = {
-                "/health": (
-                    SICK if found.get("problem") else OK,
-                    "text/plain",
-                    str(found.get("problem") or "ok"),
-                ),
-                "/status": (OK, "application/json", json.dumps(found)),
-                "/metrics": (OK, "text/plain; version=0.0.4", metrics(found)),
-            }
-            code, kind, text = pages.get(self.path.partition("?")[0], (UNKNOWN, "text/plain", "no such page"))
+            code, kind, text = _page(self.path.partition("?")[0], told, metrics)
             body = text.encode("utf-8")
             self.send_response(code)
             self.send_header("Content-Type", kind)
@@ -60,6 +51,20 @@ def status_page(
     finally:
         server.shutdown()
         server.server_close()
+
+
+def _page(
+    path: str, told: Callable[[], Mapping[str, object]], metrics: Callable[[Mapping[str, object]], str]
+) -> tuple[int, str, str]:
+    """Status, kind and text of the page at a path."""
+    if path == "/health":
+        problem = told().get("problem")
+        return SICK if problem else OK, "text/plain", str(problem or "ok")
+    if path == "/status":
+        return OK, "application/json", json.dumps(told())
+    if path == "/metrics":
+        return OK, METRICS_TYPE, metrics(told())
+    return UNKNOWN, "text/plain", "no such page"
 
 
 def look(url: str, timeout_s: float = 2.0) -> dict[str, object] | None:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from infra.local.config import LocalConfig
 from infra.local.flink import flink_component
 from infra.local.kafka import kafka_component
 from infra.local.lookup import lookup_component
+from infra.local.metrics import metrics_component
 from infra.local.vllm import vllm_component
 
-NAMES = ("discriminator", "encoder", "kafka", "flink", "lookup")
+NAMES = ("discriminator", "encoder", "kafka", "flink", "lookup", "metrics")
 # What `aiic up` starts unless told: the stream jobs' cluster and the lookup service are for those who use them.
 DEFAULT = ("discriminator", "encoder", "kafka")
 POLL_S = 0.5
@@ -60,6 +62,7 @@ def components(config: LocalConfig, names: Sequence[str] = DEFAULT) -> list[Comp
         "encoder": lambda: vllm_component("encoder", config.encoder, config),
         "flink": lambda: flink_component(config),
         "lookup": lambda: lookup_component(config),
+        "metrics": lambda: metrics_component(config),
     }
     return [made[name]() for name in NAMES if name in names]
 
@@ -104,8 +107,9 @@ def down(config: LocalConfig, names: Sequence[str], report: Report) -> None:
 
 
 def status(config: LocalConfig, wanted: Sequence[Component]) -> list[ComponentStatus]:
-    """Look at every component now."""
-    return [_status_of(config, component) for component in wanted]
+    """Look at every component now, at all of them at once: one that hangs must not hold up the others."""
+    with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
+        return list(pool.map(lambda component: _status_of(config, component), wanted))
 
 
 def log_path(config: LocalConfig, name: str) -> Path:

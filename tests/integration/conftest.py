@@ -42,7 +42,8 @@ class RunningStack:
 
     def status(self) -> dict[str, dict[str, Any]]:
         """Return `aiic status --json` by component."""
-        return {row["name"]: row for row in json.loads(self.aiic("status", "--json").stdout)}
+        rows = json.loads(self.aiic("status", "--brief", "--json").stdout)["components"]
+        return {row["name"]: row for row in rows}
 
 
 def running_stack(env: Mapping[str, str]) -> RunningStack:
