@@ -37,6 +37,7 @@ class FakeVllm:
     `look(prompt, images)` gives that of a chat completion, from the bytes of the images that were really sent.
     `mode` is how it behaves; with `failures` it behaves so that many times, then well.
     `requests` keeps every body received. The encoder calls itself `encoder`; its vectors have `dimensions` numbers.
+    `port`: where it listens, 0 for any free one; one that was killed can be started again in its place.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class FakeVllm:
         look: Look = lambda prompt, images: "",
         encoder: str = "fake-encoder",
         dimensions: int = DIMENSIONS,
+        port: int = 0,
     ) -> None:
         self.answer = answer
         self.look = look
@@ -54,6 +56,7 @@ class FakeVllm:
         self.failures = failures
         self.encoder = encoder
         self.dimensions = dimensions
+        self.port = port
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.in_flight = 0
@@ -69,11 +72,10 @@ class FakeVllm:
         app.router.add_post("/v1/chat/completions", self._chat)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}/v1"
-        return self
         return self
 
     async def __aexit__(self, *_: object) -> None:

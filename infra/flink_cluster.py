@@ -19,6 +19,7 @@ from infra.local.flink import FLINK_HOME
 ROOT = Path(__file__).resolve().parents[1]
 SUBMIT_TIMEOUT_S = 300
 ENDED = ("FINISHED", "CANCELED", "FAILED")
+METADATA_BEGINS = bytes.fromhex("4960672d")
 METRIC = re.compile(r"aiic_(\w+)$")
 
 
@@ -137,10 +138,29 @@ class Cluster:
             ) from error
 
 
-def newest_state(folder: Path) -> Path | None:
-    """The newest savepoint or whole checkpoint below a folder; None where there is none.
+def newest_state(folder: Path, since_ms: int = 0) -> Path | None:
+    """The newest savepoint or whole checkpoint below a folder, of those written after `since_ms`; None where there is none.
 
-    After a crash of the JobManager it is what a job goes on from.
+    After a crash of the JobManager it is what a job goes on from. Units: Unix ms.
     """
-    found = [path for path in folder.glob("**/_metadata") if path.is_file()]
-    return max(found, key=lambda path: path.stat().st_mtime_ns).parent.resolve() if found else None
+    found = [path for path in folder.glob("**/_metadata") if _is_whole(path)]
+    newest = max(found, key=_written_ns, default=None)
+    if newest is None or _written_ns(newest) < since_ms * 1_000_000:
+        return None
+    return newest.parent.resolve()
+
+
+def _is_whole(metadata: Path) -> bool:
+    """Whether it begins as Flink's metadata do: it is written last, so that what it names is there then."""
+    try:
+        with metadata.open("rb") as file:
+            return file.read(len(METADATA_BEGINS)) == METADATA_BEGINS
+    except OSError:
+        return False
+
+
+def _written_ns(metadata: Path) -> int:
+    try:
+        return metadata.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

@@ -113,6 +113,9 @@ def cluster_settings(config: LocalConfig) -> str:
         "execution.checkpointing.dir": (home / "checkpoints").as_uri(),
         "execution.checkpointing.savepoint-dir": (home / "savepoints").as_uri(),
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        # Who does not answer two of these is dead: a killed process is noticed after seconds, not after half a minute. One
+        # that is only slow has the default of 50 s.
+        "heartbeat.interval": "3000 ms",
         "restart-strategy.type": "exponential-delay",
         "restart-strategy.exponential-delay.max-backoff": "30 s",
         "web.submit.enable": "false",

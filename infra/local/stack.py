@@ -3,21 +3,21 @@
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local import process, state
 from infra.local.component import Component
-from infra.local.config import LocalConfig
+from infra.local.config import ROOT, LocalConfig
 from infra.local.flink import flink_component
 from infra.local.kafka import kafka_component
 from infra.local.lookup import lookup_component
-from infra.local.metrics import metrics_component
+from infra.local.merge_component import NAME as MERGE
+from infra.local.merge_component import merge_component
 from infra.local.vllm import vllm_component
 
-NAMES = ("discriminator", "encoder", "kafka", "flink", "lookup", "metrics")
-# What `aiic up` starts unless told: the stream jobs' cluster and the lookup service are for those who use them.
+NAMES = ("discriminator", "encoder", "kafka", "flink", "merge", "lookup")
+# What `aiic up` starts unless told: all that is of the stream tiers is for those who use them.
 DEFAULT = ("discriminator", "encoder", "kafka")
 POLL_S = 0.5
 HEARTBEAT_S = 15.0
@@ -61,10 +61,16 @@ def components(config: LocalConfig, names: Sequence[str] = DEFAULT) -> list[Comp
         "discriminator": lambda: vllm_component("discriminator", config.discriminator, config),
         "encoder": lambda: vllm_component("encoder", config.encoder, config),
         "flink": lambda: flink_component(config),
+        "merge": lambda: merge_component(config, merged_warehouse(config)),
         "lookup": lambda: lookup_component(config),
-        "metrics": lambda: metrics_component(config),
     }
     return [made[name]() for name in NAMES if name in names]
+
+
+def merged_warehouse(config: LocalConfig) -> Path:
+    """The warehouse of the merge that was started last and not ended, else AIIC_WAREHOUSE, else build/warehouse."""
+    running = state.load(config.stack.state_dir, MERGE)
+    return Path((running and running.identity) or os.environ.get("AIIC_WAREHOUSE") or ROOT / "build/warehouse")
 
 
 def started(config: LocalConfig) -> tuple[str, ...]:
@@ -74,8 +80,14 @@ def started(config: LocalConfig) -> tuple[str, ...]:
     )
 
 
-def up(config: LocalConfig, wanted: Sequence[Component], report: Report, env: Mapping[str, str]) -> None:
-    """Start what does not run yet and wait until everything wanted is healthy.
+def up(
+    config: LocalConfig,
+    wanted: Sequence[Component],
+    report: Report,
+    env: Mapping[str, str],
+    wait: bool = True,
+) -> None:
+    """Start what does not run yet and wait until everything wanted is healthy (not unless `wait`).
 
     All start at once and are waited for together. A component that runs with other settings or another model is
     restarted. What was started stays on record whatever happens, so that `down` finds it.
@@ -91,7 +103,8 @@ def up(config: LocalConfig, wanted: Sequence[Component], report: Report, env: Ma
         for component in to_start:
             _start(config, component, env)
             report(f"{component.name}: starting, log {_shown(_log(config, component.name))}")
-        _wait_healthy(config, wanted, started, report)
+        if wait:
+            _wait_healthy(config, wanted, started, report)
 
 
 def down(config: LocalConfig, names: Sequence[str], report: Report) -> None:
@@ -107,9 +120,8 @@ def down(config: LocalConfig, names: Sequence[str], report: Report) -> None:
 
 
 def status(config: LocalConfig, wanted: Sequence[Component]) -> list[ComponentStatus]:
-    """Look at every component now, at all of them at once: one that hangs must not hold up the others."""
-    with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
-        return list(pool.map(lambda component: _status_of(config, component), wanted))
+    """Look at every component now."""
+    return [_status_of(config, component) for component in wanted]
 
 
 def log_path(config: LocalConfig, name: str) -> Path:
@@ -176,6 +188,7 @@ def _start(config: LocalConfig, component: Component, env: Mapping[str, str]) ->
         ports=tuple(port.number for port in component.ports),
         log=str(log),
         model=component.model,
+        identity=component.identity,
     )
     state.save(config.stack.state_dir, running)
     held.go()

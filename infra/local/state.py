@@ -16,6 +16,7 @@ class Running:
     """A component that was started. Units: started_s in Unix seconds.
 
     `fingerprint` covers command, settings and model: another one means that the component must be restarted.
+    `identity` is the component's: of the merge, its warehouse.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Running:
     ports: tuple[int, ...]
     log: str
     model: str | None
+    identity: str = ""
 
 
 class StateError(RuntimeError):

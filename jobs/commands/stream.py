@@ -9,19 +9,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from infra.flink_cluster import Cluster, FlinkError, newest_state
+from infra.flink_cluster import Cluster, FlinkError
+from infra.flink_wanted import WantedUnreadable
 from infra.kafka import KafkaUnavailable, TopicMismatch
 from infra.local.config import ROOT, ConfigError, LocalConfig, load_config
-from infra.local.flink import client_env, rest_url
-from infra.topics import apply_topics
-from jobs.released import find_release
+from jobs.stream_jobs import TIERS, cluster_of, held, not_wanted, start_job, state_dir
 from pipelines.ontology.errors import OntologyError
 from pipelines.tunnel.stream_config import StreamConfig, job_name
 from schemas.event import STAR
-from schemas.topics import TOPICS
 
-TIERS = ("nearline", "realtime")
-ERRORS = (FlinkError, KafkaUnavailable, TopicMismatch, ConfigError, OntologyError)
+ERRORS = (FlinkError, WantedUnreadable, KafkaUnavailable, TopicMismatch, ConfigError, OntologyError)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -59,7 +56,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _run(args: argparse.Namespace) -> int:
     try:
         config = load_config(env=os.environ)
-        cluster = Cluster(rest_url(config), client_env(config))
+        cluster = cluster_of(config)
         actions = {"start": _start, "stop": _stop, "savepoint": _savepoint, "status": _status}
         return actions[args.action](args, config, cluster)
     except ERRORS as error:
@@ -68,13 +65,6 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _start(args: argparse.Namespace, config: LocalConfig, cluster: Cluster) -> int:
-    name = job_name(args.tier)
-    running = cluster.live_job(name)
-    if running is not None:
-        print(f"{args.tier}: runs already, job {running.job_id}, {running.state}")
-        return 0
-    find_release(args.warehouse, args.ontology)  # refuse now, not in a worker
-    apply_topics(config.kafka_servers, TOPICS)
     settings = StreamConfig(
         servers=config.kafka_servers,
         warehouse=str(args.warehouse.absolute()),
@@ -87,23 +77,22 @@ def _start(args: argparse.Namespace, config: LocalConfig, cluster: Cluster) -> i
         parallelism=args.parallelism,
         environment={key: value for key, value in os.environ.items() if key.startswith("AIIC_")},
     )
-    restore = None if args.fresh else newest_state(state_dir(config, args.tier))
-    script = ROOT / "jobs" / args.tier / "item_knowledge.py"
-    cluster.submit(script, ["--config", settings.to_json()], restore)
-    print(f"{args.tier}: submitted{f', goes on from {restore.name}' if restore else ''}")
+    start_job(config, args.tier, settings, args.fresh, print)
     return 0
 
 
 def _stop(args: argparse.Namespace, config: LocalConfig, cluster: Cluster) -> int:
-    job = cluster.live_job(job_name(args.tier))
-    if job is None:
-        print(f"{args.tier}: does not run")
-    elif args.now:
-        cluster.cancel(job.job_id)
-        print(f"{args.tier}: cancelled")
-    else:
-        saved = cluster.stop(job.job_id, state_dir(config, args.tier) / "savepoints", args.timeout_s)
-        print(f"{args.tier}: stopped, savepoint {saved}")
+    with held(config, args.tier, print):  # nobody may start it again meanwhile
+        job = cluster.live_job(job_name(args.tier))
+        if job is None:
+            print(f"{args.tier}: does not run")
+        elif args.now:
+            cluster.cancel(job.job_id)
+            print(f"{args.tier}: cancelled")
+        else:
+            saved = cluster.stop(job.job_id, state_dir(config, args.tier) / "savepoints", args.timeout_s)
+            print(f"{args.tier}: stopped, savepoint {saved}")
+        not_wanted(config, args.tier)
     return 0
 
 
@@ -135,11 +124,6 @@ def _status(args: argparse.Namespace, config: LocalConfig, cluster: Cluster) -> 
                 f"{tier:9} {row['state']:10} {row['job_id'] or '-'}\n          {counted or 'nothing counted yet'}"
             )
     return 0 if all(row["state"] == "RUNNING" for row in rows.values()) else 1
-
-
-def state_dir(config: LocalConfig, tier: str) -> Path:
-    """Where checkpoints and savepoints of a tier's job lie."""
-    return (config.stack.state_dir / "flink" / "jobs" / tier).absolute()
 
 
 def _positive(text: str) -> int:

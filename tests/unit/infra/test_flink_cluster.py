@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infra.flink_cluster import Cluster, FlinkError, newest_state
+from infra.flink_cluster import METADATA_BEGINS, Cluster, FlinkError, newest_state
 from infra.local.config import LocalConfig, load_config
 from infra.local.flink import client_env, flink_component, java_options, rest_url
 from infra.local.process import identify
@@ -114,10 +114,17 @@ def test_a_job_goes_on_from_the_newest_whole_state(tmp_path: Path) -> None:
         (4, "checkpoints/b/chk-1"),
     ):
         (tmp_path / name).mkdir(parents=True)
-        (tmp_path / name / "_metadata").touch()
+        (tmp_path / name / "_metadata").write_bytes(METADATA_BEGINS + b"and more")
         os.utime(tmp_path / name / "_metadata", (second, second))
     (tmp_path / "checkpoints/b/chk-2").mkdir()
+    for name, content in (("chk-3", b""), ("chk-4", b"\0" * 4096)):
+        (tmp_path / "checkpoints/b" / name).mkdir()
+        (tmp_path / "checkpoints/b" / name / "_metadata").write_bytes(
+            content
+        )  # cut off: newer than all others
     assert newest_state(tmp_path) == tmp_path / "savepoints/savepoint-1"
+    assert newest_state(tmp_path, since_ms=5_000) == tmp_path / "savepoints/savepoint-1"
+    assert newest_state(tmp_path, since_ms=5_001) is None
 
 
 def test_the_cluster_keeps_state_in_rocksdb_and_never_gives_a_job_up(
@@ -127,6 +134,7 @@ def test_the_cluster_keeps_state_in_rocksdb_and_never_gives_a_job_up(
     settings = yaml.safe_load(component.files[tmp_path / "flink/conf/config.yaml"])
     assert settings["state.backend.type"] == "rocksdb"
     assert settings["restart-strategy.type"] == "exponential-delay"
+    assert settings["execution.checkpointing.externalized-checkpoint-retention"] == "RETAIN_ON_CANCELLATION"
     assert (settings["rest.port"], settings["jobmanager.rpc.port"]) == (28081, 16123)
     assert settings["execution.checkpointing.dir"] == (tmp_path / "flink/checkpoints").as_uri()
     assert "--add-opens=java.base/java.lang=ALL-UNNAMED" in settings["env.java.opts.all"]
