@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from infra.local.kafka import kafka_component
 from infra.local.lookup import lookup_component
 from infra.local.merge_component import NAME as MERGE
 from infra.local.merge_component import merge_component
+from infra.local.metrics import metrics_component
 from infra.local.vllm import vllm_component
 
-NAMES = ("discriminator", "encoder", "kafka", "flink", "merge", "lookup")
+NAMES = ("discriminator", "encoder", "kafka", "flink", "merge", "lookup", "metrics")
 # What `aiic up` starts unless told: all that is of the stream tiers is for those who use them.
 DEFAULT = ("discriminator", "encoder", "kafka")
 POLL_S = 0.5
@@ -63,6 +65,7 @@ def components(config: LocalConfig, names: Sequence[str] = DEFAULT) -> list[Comp
         "flink": lambda: flink_component(config),
         "merge": lambda: merge_component(config, merged_warehouse(config)),
         "lookup": lambda: lookup_component(config),
+        "metrics": lambda: metrics_component(config),
     }
     return [made[name]() for name in NAMES if name in names]
 
@@ -70,7 +73,9 @@ def components(config: LocalConfig, names: Sequence[str] = DEFAULT) -> list[Comp
 def merged_warehouse(config: LocalConfig) -> Path:
     """The warehouse of the merge that was started last and not ended, else AIIC_WAREHOUSE, else build/warehouse."""
     running = state.load(config.stack.state_dir, MERGE)
-    return Path((running and running.identity) or os.environ.get("AIIC_WAREHOUSE") or ROOT / "build/warehouse")
+    return Path(
+        (running and running.identity) or os.environ.get("AIIC_WAREHOUSE") or ROOT / "build/warehouse"
+    )
 
 
 def started(config: LocalConfig) -> tuple[str, ...]:
@@ -120,8 +125,9 @@ def down(config: LocalConfig, names: Sequence[str], report: Report) -> None:
 
 
 def status(config: LocalConfig, wanted: Sequence[Component]) -> list[ComponentStatus]:
-    """Look at every component now."""
-    return [_status_of(config, component) for component in wanted]
+    """Look at every component now, at all of them at once: one that hangs must not hold up the others."""
+    with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
+        return list(pool.map(lambda component: _status_of(config, component), wanted))
 
 
 def log_path(config: LocalConfig, name: str) -> Path:

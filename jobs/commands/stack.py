@@ -1,4 +1,4 @@
-"""`aiic up | down | status | logs`: the local stack of a Kafka broker and two vLLM servers."""
+"""`aiic up | down | status | logs`: the local stack, and what every part of the tunnel says of itself."""
 
 import argparse
 import json
@@ -13,12 +13,21 @@ from time import sleep
 from typing import Any
 
 from infra.local import stack
+from infra.local.component import Component
 from infra.local.config import DEFAULT_FILE, ConfigError, LocalConfig, load_config
 from infra.local.stack import ComponentStatus, StackError
 from infra.local.state import StateError
+from jobs.operations.kafka_probe import KafkaProbe
+from jobs.operations.look import Looker
+from jobs.operations.places import local_places
+from jobs.operations.probes import now_ms, probes
+from jobs.operations.table import aligned, duration, tables
 
 MIB = 1024 * 1024
 FOLLOW_POLL_S = 0.3
+LIMIT_S = 6.0
+LETTERS = 1_000
+"""Of a topic of dead letters, the newest are read for `status`: `aiic metrics` counts all."""
 ERRORS = (StackError, ConfigError, StateError, TimeoutError)
 
 
@@ -29,16 +38,21 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     down = subparsers.add_parser("down", help="end what `up` started; logs stay, and all data unless --wipe")
     status = subparsers.add_parser(
-        "status", help="health, ports, pids, memory; exit code 1 when not all is up"
+        "status",
+        help="processes, lag, freshness, cache hits, tokens, dead letters; exit code 1 when not all started is up",
     )
     logs = subparsers.add_parser("logs", help="show the log of one component")
     for parser, run in ((up, _up), (down, _down), (status, _status), (logs, _logs)):
         parser.add_argument("--config", type=Path, default=DEFAULT_FILE, help="settings, default %(default)s")
         parser.set_defaults(func=_guarded(run))
     defaults = (
-        (up, stack.DEFAULT, "all but flink, merge and lookup"),
+        (up, stack.DEFAULT, "all but flink, merge, lookup and metrics"),
         (down, stack.NAMES, "all"),
-        (status, None, "all but a flink, merge or lookup never started"),
+        (
+            status,
+            None,
+            "all but what was never started of flink, merge, lookup and metrics; naming some shows processes alone",
+        ),
     )
     for parser, names, told in defaults:
         some = f"some of {','.join(stack.NAMES)}; default {told}"
@@ -49,6 +63,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="also delete Kafka's, Flink's and the lookup store's data and all logs",
     )
     status.add_argument("--json", action="store_true", help="for programs")
+    status.add_argument(
+        "--brief", action="store_true", help="processes alone, without a look at what they do"
+    )
+    status.add_argument(
+        "--limit",
+        type=float,
+        default=LIMIT_S,
+        metavar="S",
+        help="wait at most so long for a part, default %(default)s",
+    )
     logs.add_argument("name", choices=stack.NAMES)
     logs.add_argument("-f", "--follow", action="store_true", help="go on until interrupted")
     logs.add_argument("-n", "--lines", type=int, default=50, help="last lines to show, default %(default)s")
@@ -96,9 +120,26 @@ def _down(args: argparse.Namespace, config: LocalConfig) -> int:
 
 
 def _status(args: argparse.Namespace, config: LocalConfig) -> int:
-    rows = stack.status(config, stack.components(config, args.only or stack.started(config)))
-    print(json.dumps([asdict(row) for row in rows], indent=2) if args.json else _table(rows))
+    looker = None if args.brief or args.only else _looker(config, args.limit)
+    deadline = looker.begin() if looker else 0.0
+    rows = stack.status(config, _shown(config, args.only))
+    parts = looker.end(deadline) if looker else []
+    if args.json:
+        found = {"components": [asdict(row) for row in rows], "parts": [asdict(part) for part in parts]}
+        print(json.dumps(found, indent=2))
+    else:
+        print("\n\n".join([_table(rows), *([tables(parts)] if parts else [])]))
     return 0 if all(row.health == "up" for row in rows) else 1
+
+
+def _shown(config: LocalConfig, only: tuple[str, ...] | None) -> list[Component]:
+    """The components asked for, else those of the stack that somebody wants."""
+    return stack.components(config, only or stack.started(config))
+
+
+def _looker(config: LocalConfig, limit_s: float) -> Looker:
+    places = local_places(config)
+    return Looker(probes(places, KafkaProbe(places.kafka, now_ms, letters=LETTERS), now_ms), limit_s)
 
 
 def _logs(args: argparse.Namespace, config: LocalConfig) -> int:
@@ -119,10 +160,7 @@ def _say(line: str) -> None:
 def _table(rows: list[ComponentStatus]) -> str:
     """Render the rows as a table with aligned columns."""
     header = ["component", "health", "port", "pid", "processes", "PSS MiB", "RSS MiB", "uptime", "model"]
-    cells = [header, *map(_cells, rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) for line in cells]
-    return "\n".join(line.rstrip() for line in lines)
+    return aligned([header, *map(_cells, rows)])
 
 
 def _cells(row: ComponentStatus) -> list[str]:
@@ -130,14 +168,4 @@ def _cells(row: ComponentStatus) -> list[str]:
     if row.pid is None:
         return [row.name, row.health, ports, "-", "-", "-", "-", "-", row.model or "-"]
     numbers: list[Any] = [row.pid, row.processes, round(row.pss_bytes / MIB), round(row.rss_bytes / MIB)]
-    return [row.name, row.health, ports, *map(str, numbers), _duration(row.uptime_s), row.model or "-"]
-
-
-def _duration(seconds: float) -> str:
-    """Seconds as 1d02h, 2h03m, 4m05s."""
-    minutes, rest_s = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days}d{hours:02}h"
-    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest_s:02}s"
+    return [row.name, row.health, ports, *map(str, numbers), duration(row.uptime_s), row.model or "-"]
