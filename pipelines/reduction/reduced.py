@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from pipelines.library.answers import Answer, ItemAnswers, Usage
@@ -18,7 +19,7 @@ from pipelines.library.candidates import item_text
 from pipelines.library.category import CategoryGuess
 from pipelines.library.keys import CategoryView
 from pipelines.library.open_pairs import OpenPair, ask_discriminator
-from pipelines.library.pairs import Floats, ItemPairs, encoded_text, item_pairs, similar_values
+from pipelines.library.pairs import Floats, ItemPairs, encoded_text, item_pairs
 from pipelines.library.relevance import Relevance
 from pipelines.library.s2d import S2D
 from pipelines.reduction.ask import ask_by_family
@@ -26,9 +27,11 @@ from pipelines.reduction.config import NO_REDUCTION, Reduction
 from pipelines.reduction.earlier import Before, Kept, kept
 from pipelines.reduction.family_texts import family_texts
 from pipelines.reduction.fingerprint import Models, Slices
+from pipelines.reduction.flow import DISCRIMINATE, ENCODE, SEARCH, Flow
 from pipelines.reduction.inherit import Inheritance, Probed, probed
 from pipelines.reduction.narrow import NarrowedViews
 from pipelines.reduction.references import Reference, Subject, references
+from pipelines.reduction.search_batches import similar_of_many
 from schemas.listing import Listing
 from udfs.document import Document, document
 
@@ -62,13 +65,14 @@ class ReducedS2D(S2D):
 
     References are sought among the items of one call, so a call should hold whole families; answers do not depend on what
     was called before. `heads`: the relevance model, where a switch needs it. `before`: what is known of items, by id, None
-    where nothing is to be kept. Items whose images are read are recognised whole.
+    where nothing is to be kept. `flow`: whose gates chunks pass, None for none. Items whose images are read are recognised whole.
     """
 
     reduction: Reduction = NO_REDUCTION
     heads: Relevance | None = None
     before: Callable[[str], Before | None] | None = None
     slices: Slices = field(default_factory=Slices)
+    flow: Flow | None = None
     _narrowed: NarrowedViews = field(default_factory=NarrowedViews)
 
     def __post_init__(self) -> None:
@@ -88,7 +92,8 @@ class ReducedS2D(S2D):
 
         Errors: InferenceError, ModelMismatch.
         """
-        if self.images is not None or (self.reduction.is_off and self.before is None):
+        is_plain = self.reduction.is_off and self.before is None and self.flow is None
+        if self.images is not None or is_plain:
             return await super().recognise(listings)
         usage = Usage()
         found: list[ItemAnswers | None] = [None] * len(listings)
@@ -122,14 +127,16 @@ class ReducedS2D(S2D):
         """Items of which something is to be computed, references first."""
         await self._check_encoder()
         documents = [document(listing) for _, listing in wanted]
-        started_s = time.perf_counter()
-        vectors = await self.embed([encoded_text(found) for found in documents])
-        usage.tokens["encoded_texts"] += len(wanted)
-        usage.seconds["encode"] += time.perf_counter() - started_s
-        started_s = time.perf_counter()
-        jobs = await asyncio.to_thread(self._jobs, wanted, documents, vectors, holds)
-        chosen = references([_subject(job) for job in jobs], self.reduction)
-        usage.seconds["reduce"] += time.perf_counter() - started_s
+        async with self._stage(ENCODE):
+            started_s = time.perf_counter()
+            vectors = await self.embed([encoded_text(found) for found in documents])
+            usage.tokens["encoded_texts"] += len(wanted)
+            usage.seconds["encode"] += time.perf_counter() - started_s
+        async with self._stage(SEARCH):
+            started_s = time.perf_counter()
+            jobs = await asyncio.to_thread(self._jobs, wanted, documents, vectors, holds)
+            chosen = references([_subject(job) for job in jobs], self.reduction)
+            usage.seconds["reduce"] += time.perf_counter() - started_s
         first = [job for job, reference in zip(jobs, chosen, strict=True) if reference is None]
         then = [
             (job, reference) for job, reference in zip(jobs, chosen, strict=True) if reference is not None
@@ -162,13 +169,31 @@ class ReducedS2D(S2D):
         self, wave: Sequence[tuple[_Job, Reference | None]], jobs: Sequence[_Job], usage: Usage
     ) -> None:
         """Compute what is left of some items, whose references are computed."""
-        started_s = time.perf_counter()
-        taken = await asyncio.to_thread(self._take_over, wave, jobs)
-        usage.pairs.update(taken)
-        usage.seconds["reduce"] += time.perf_counter() - started_s
-        asked = [job for job, _ in wave if job.left]
+        async with self._stage(SEARCH):
+            started_s = time.perf_counter()
+            usage.pairs.update(await asyncio.to_thread(self._take_over, wave, jobs))
+            usage.seconds["reduce"] += time.perf_counter() - started_s
+            asked = [job for job, _ in wave if job.left]
+            items, ranked = await self._search_and_rank(asked, usage)
         if not asked:
             return
+        answers, opened = self._settle(items, ranked, usage)
+        async with self._stage(DISCRIMINATE):
+            started_s = time.perf_counter()
+            verdicts = await self._ask(opened, asked, usage)
+            usage.seconds["discriminate"] += time.perf_counter() - started_s
+        for pair, answer in zip(opened, verdicts, strict=True):
+            answers[pair.item][pair.key] = answer
+            usage.pairs[answer.method] += 1
+        for job, found in zip(asked, answers, strict=True):
+            job.known.update(zip(job.left, found, strict=True))
+
+    async def _search_and_rank(
+        self, asked: Sequence[_Job], usage: Usage
+    ) -> tuple[list[ItemPairs], list[list[Floats]]]:
+        """Candidates of the keys that are left, and their probabilities."""
+        if not asked:
+            return [], []
         started_s = time.perf_counter()
         items = await asyncio.to_thread(self._items, asked)
         usage.seconds["search"] += time.perf_counter() - started_s
@@ -177,15 +202,10 @@ class ReducedS2D(S2D):
         rows = [keys[job.category.category_id][list(job.left)] for job in asked] if keys else []
         ranked = await asyncio.to_thread(self._ranked, items, rows)
         usage.seconds["rank"] += time.perf_counter() - started_s
-        answers, opened = self._settle(items, ranked, usage)
-        started_s = time.perf_counter()
-        verdicts = await self._ask(opened, asked, usage)
-        usage.seconds["discriminate"] += time.perf_counter() - started_s
-        for pair, answer in zip(opened, verdicts, strict=True):
-            answers[pair.item][pair.key] = answer
-            usage.pairs[answer.method] += 1
-        for job, found in zip(asked, answers, strict=True):
-            job.known.update(zip(job.left, found, strict=True))
+        return items, ranked
+
+    def _stage(self, name: str) -> AbstractAsyncContextManager[None]:
+        return self.flow.stage(name) if self.flow else nullcontext()
 
     def _take_over(self, wave: Sequence[tuple[_Job, Reference | None]], jobs: Sequence[_Job]) -> Counter[str]:
         """Give each item what its reference answers and what does not matter; counts by where it came from."""
@@ -212,14 +232,13 @@ class ReducedS2D(S2D):
 
     def _items(self, jobs: Sequence[_Job]) -> list[ItemPairs]:
         """Candidates and features of the keys that are left."""
-        items = []
-        for number, job in enumerate(jobs):
-            category = self._narrowed.of(job.category, job.left)
-            similar = similar_values(self.release, category, job.vector, self.config.top_k)
-            items.append(
-                item_pairs(number, job.listing, job.document, category, similar, top_k=self.config.top_k)
-            )
-        return items
+        categories = [self._narrowed.of(job.category, job.left) for job in jobs]
+        asked = [(category, job.vector) for category, job in zip(categories, jobs, strict=True)]
+        found = similar_of_many(self.release, asked, self.config.top_k)
+        return [
+            item_pairs(number, job.listing, job.document, category, similar, top_k=self.config.top_k)
+            for number, (job, category, similar) in enumerate(zip(jobs, categories, found, strict=True))
+        ]
 
     def _ranked(self, items: Sequence[ItemPairs], rows: Sequence[Floats]) -> list[list[Floats]]:
         """As `S2D._rank`, where each item has key vectors of its own: items of one category have different keys left."""

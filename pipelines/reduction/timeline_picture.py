@@ -1,0 +1,42 @@
+"""The timeline of a flow as a picture: chunk by chunk who works, and who waits before which stage (L6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipelines.reduction.flow import Span
+
+COLOURS = {"encode": "#4878a8", "search": "#d8913c", "discriminate": "#5a9a5a"}
+OTHER, WAITS = "#777777", "#dddddd"
+
+
+def draw_timeline(spans: Sequence[Span], path: Path, title: str) -> None:
+    """Write a PNG: a line a chunk, in colour where it works, grey where it waits. Errors: ValueError for no spans, OSError."""
+    import matplotlib  # a second to load, and only who draws needs it
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    from matplotlib.patches import Patch
+
+    if not spans:
+        raise ValueError("no spans: nothing ran")
+    start_s = min(span.came_s for span in spans)
+    chunks = sorted({span.chunk for span in spans})
+    figure, axes = pyplot.subplots(figsize=(10, 1.5 + 0.22 * len(chunks)))
+    for span in spans:
+        line = chunks.index(span.chunk)
+        axes.barh(line, span.began_s - span.came_s, left=span.came_s - start_s, height=0.8, color=WAITS)
+        colour = COLOURS.get(span.stage, OTHER)
+        axes.barh(line, span.ended_s - span.began_s, left=span.began_s - start_s, height=0.8, color=colour)
+    axes.set(xlabel="seconds", ylabel="chunk", title=title)
+    axes.invert_yaxis()
+    stages = dict.fromkeys(span.stage for span in spans)
+    keys = [Patch(color=COLOURS.get(name, OTHER), label=name) for name in stages]
+    axes.legend(
+        handles=[*keys, Patch(color=WAITS, label="waits for the stage")], loc="upper right", fontsize=8
+    )
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
