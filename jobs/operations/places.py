@@ -59,12 +59,16 @@ def add_places(parser: argparse.ArgumentParser) -> None:
 
 def named_places(args: argparse.Namespace, local: Places) -> Places:
     """The local places but for those that the command line names."""
-    given = {name: getattr(args, name) for name in PAGES}
-    for tier in ("realtime", "nearline"):
-        given[tier] = given[tier] or args.flink
-    found = replace(local, **{name: _root(url) for name, url in given.items() if url})
-    found = replace(found, kafka=args.kafka or local.kafka)
-    return replace(found, warehouse=args.warehouse) if args.warehouse else found
+    found = replace(local, kafka=args.kafka or local.kafka, warehouse=args.warehouse or local.warehouse)
+    return replace(
+        found,
+        realtime=_root(args.realtime or args.flink or local.realtime),
+        nearline=_root(args.nearline or args.flink or local.nearline),
+        merge=_root(args.merge or local.merge),
+        lookup=_root(args.lookup or local.lookup),
+        encoder=_root(args.encoder or local.encoder),
+        discriminator=_root(args.discriminator or local.discriminator),
+    )
 
 
 def _root(url: str) -> str:
