@@ -9,8 +9,9 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from jobs.services.algorithms_schema import ATTRIBUTES, CATEGORY, TITLES, text_schema
 from jobs.services.algorithms_work import Algorithms
-from jobs.services.http import Refused, answer, answer_metrics, documented, spend
+from jobs.services.http import ERROR_SCHEMA, JSON, Refused, answer, answer_metrics, documented, spend
 from pipelines.apps.titles import titles
 from schemas.derive import BadRecord, parse_record
 from schemas.listing import Listing
@@ -18,14 +19,25 @@ from schemas.listing import Listing
 MAX_LISTINGS = 16
 COST = 50
 """Items of the lookup service that one recognised text counts as, for a key's rate."""
-RECOGNISED: dict[str, Any] = {"type": "object"}
+
+
+def _documented(schema: dict[str, Any], words: str) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of a route's answers and of its refusals."""
+    found = documented(schema, words)
+    for status, what in (
+        (413, "a request too long"),
+        (422, "a text that breaks the contract, with its place"),
+        (503, "too many requests wait, or no model server answers: try again"),
+    ):
+        found[status] = {"description": what, "content": {JSON: {"schema": ERROR_SCHEMA}}}
+    return found
 
 
 class TextsRequest(BaseModel):
     """Listings of the interchange form; `item_id` may be left out. What they say is data and nothing else."""
 
     listings: list[dict[str, Any]] = Field(
-        min_length=1, max_length=MAX_LISTINGS, json_schema_extra={"items": {"type": "object"}}
+        min_length=1, max_length=MAX_LISTINGS, json_schema_extra={"items": text_schema()}
     )
 
 
@@ -33,7 +45,7 @@ router = APIRouter(prefix="/v1/algorithms")
 health = APIRouter()
 
 
-@router.post("/category", responses=documented(RECOGNISED, "The category of each text, same order."))
+@router.post("/category", responses=_documented(CATEGORY, "The category of each text, same order."))
 async def category(request: Request, asked: TextsRequest) -> Response:
     """Predict the category of each text, whatever category it states."""
     listings = [replace(one, category_id=None) for one in _listings(request, asked)]
@@ -49,7 +61,7 @@ async def category(request: Request, asked: TextsRequest) -> Response:
     return answer(orjson.dumps({"answers": answers}))
 
 
-@router.post("/attributes", responses=documented(RECOGNISED, "The facts of each text, same order."))
+@router.post("/attributes", responses=_documented(ATTRIBUTES, "The facts of each text, same order."))
 async def attributes(request: Request, asked: TextsRequest) -> Response:
     """Recognise the attributes of each text, with the words that support them."""
     found = await _of(request).recognise(_of(request).attributes, _listings(request, asked))
@@ -57,9 +69,7 @@ async def attributes(request: Request, asked: TextsRequest) -> Response:
     return answer(orjson.dumps({"answers": answers}))
 
 
-@router.post(
-    "/titles", responses=documented(RECOGNISED, "A short and a long title of each text, same order.")
-)
+@router.post("/titles", responses=_documented(TITLES, "A short and a long title of each text, same order."))
 async def make_titles(request: Request, asked: TextsRequest) -> Response:
     """Put titles together from what is recognised; each part names what supports it."""
     service, listings = _of(request), _listings(request, asked)

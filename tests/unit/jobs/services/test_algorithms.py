@@ -7,10 +7,11 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
@@ -20,7 +21,9 @@ from infra.http_keys import ApiKey, digest_of
 from infra.vllm import EncoderClient
 from jobs.models import SHIPPED
 from jobs.services.algorithms import algorithms_app, open_algorithms
+from jobs.services.algorithms_schema import ATTRIBUTES
 from jobs.services.algorithms_work import Algorithms
+from pipelines.library.answers import Answer, ItemAnswers
 from pipelines.library.ranker import META
 from pipelines.ontology.errors import UnknownVersion
 from pipelines.ontology.make_release import make_release, release_folder
@@ -130,6 +133,107 @@ def test_nothing_without_a_key_and_nothing_too_large(client: Client) -> None:
     assert client.post("/v1/algorithms/titles", b"x" * ((1 << 20) + 1)).status == 413
     assert client.get("/readyz").status == 200
     assert 'aiic_pairs_total{method="ranker"}' in client.get("/metrics").body.decode()
+
+
+def test_answers_are_as_openapi_says(client: Client) -> None:
+    said = client.ask("GET", "/openapi.json", headers={}).json
+    body = {
+        "listings": [
+            {"title": "Red ceramic mug, 9 cm", "category_id": "mugs", "brand": "Acme"},
+            {"title": "mug"},
+        ]
+    }
+    for name in ("category", "attributes", "titles"):
+        route = said["paths"][f"/v1/algorithms/{name}"]["post"]
+        assert set(route["responses"]) == {"200", "401", "413", "422", "429", "503"}
+        answers = {
+            code: one["content"]["application/json"]["schema"] for code, one in route["responses"].items()
+        }
+        reply = client.post(f"/v1/algorithms/{name}", body)
+        jsonschema.validate(reply.json, answers["200"])
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({"answers": [{"item_id": "a"}]}, answers["200"])
+        refused = client.post(f"/v1/algorithms/{name}", {"listings": [{}]})
+        jsonschema.validate(refused.json, answers["422"])
+    shown = ATTRIBUTES["properties"]["answers"]["items"]["properties"]
+    assert set(shown["answers"]["items"]["properties"]) == {one.name for one in fields(Answer)}
+    assert set(shown) - {"ontology_version"} == {one.name for one in fields(ItemAnswers)}
+    asked = said["components"]["schemas"]["TextsRequest"]["properties"]["listings"]["items"]
+    jsonschema.validate(body["listings"][0], asked)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"title": 7}, asked)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"{", b"[]", b"null", b'"listings"', b'{"listings": {"title": "x"}}', b'{"listings": [[]]}',
+        b'{"listings": [{"title": "x", "price": NaN}]}', b'{"listings": [{"title": "x", "price": 1e999}]}',
+        b'{"listings": [{"title": "\\ud800 mug"}]}', b'{"listings": [{"title": "x", "item_id": "\\udfff"}]}',
+        b'{"listings": [{"title": "x", "attributes": {"a": {"b": "c"}}}]}', b'{"listings": [{"title": "\xff"}]}',
+        b'{"listings": [{"title": "x", "attributes": ' + json.dumps({str(n): "v" for n in range(501)}).encode() + b"}]}",
+        b'{"listings": ' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+    ],
+)  # fmt: skip
+def test_whatever_is_sent_the_caller_is_told_and_nothing_breaks(client: Client, body: bytes) -> None:
+    reply = client.post("/v1/algorithms/attributes", body)
+    assert reply.status in (400, 422), (reply.status, reply.body[:200])
+    assert set(reply.json) == {"error", "detail"}
+    assert len(reply.body) < 1_000, "a stranger's text is not sent back"
+    assert client.get("/healthz").status == 200
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "\u202e\u200b", "😀" * 1_000, "<script>alert(1)</script>" * 100, "a" * 4_000]
+)
+def test_odd_texts_are_answered(client: Client, text: str) -> None:
+    listing = {
+        "title": text,
+        "description": text,
+        "category_id": "mugs",
+        "attributes": {text[:100].strip() or "a": text},
+    }
+    for name in ("category", "attributes", "titles"):
+        reply = client.post(f"/v1/algorithms/{name}", {"listings": [listing]})
+        assert reply.status == 200, reply.body[:300]
+        assert len(reply.json["answers"]) == 1
+
+
+def test_what_the_contract_does_not_know_is_left_aside(client: Client) -> None:
+    body = {"listings": [{"title": "Red mug", "category_id": "mugs", "surprise": 1}], "more": 2}
+    assert client.post("/v1/algorithms/category", body).status == 200
+
+
+def test_a_category_that_is_unknown_is_predicted(client: Client) -> None:
+    found = client.post(
+        "/v1/algorithms/attributes", {"listings": [{"title": "Red ceramic mug", "category_id": "?"}]}
+    )
+    assert (found.status, found.json["answers"][0]["category_id"]) == (200, "mugs")
+
+
+def test_a_key_pays_by_the_text_and_keys_are_told_apart(tmp_path: Path) -> None:
+    found = recogniser(tmp_path, 0.95, "off", Model("[]"))
+    registry = CollectorRegistry()
+    pairs = Counter("aiic_pairs_total", "Pairs.", ["method"], registry=registry)
+    service = Algorithms(found, found, small.snapshot(), pairs)
+    keys = [
+        ApiKey("slow", digest_of("slow key"), items_per_s=1.0, burst=120),
+        ApiKey("fast", digest_of("fast key")),
+    ]
+    with served(algorithms_app(service, keys, registry), "slow key") as slow:
+        one, many = {"listings": [{"title": "Red mug"}]}, {"listings": [{"title": "Red mug"}] * 3}
+        assert slow.post("/v1/algorithms/titles", many).status == 429
+        assert slow.post("/v1/algorithms/titles", one).status == 200
+        assert slow.post("/v1/algorithms/titles", one).status == 200
+        refused = slow.post("/v1/algorithms/titles", one)
+        assert (refused.status, refused.json["error"], int(refused.headers["retry-after"]) > 10) == (
+            429,
+            "rate",
+            True,
+        )
+        assert Client(slow.port, "fast key").post("/v1/algorithms/titles", many).status == 200
+        assert Client(slow.port, "another").post("/v1/algorithms/titles", one).status == 401
+        assert slow.ask("POST", "/v1/algorithms/titles", one, {"X-API-Key": "fast key"}).status == 200
 
 
 def test_a_server_that_is_gone_or_slow_is_503_and_tells_no_addresses() -> None:
