@@ -16,9 +16,12 @@ Once a day: `item_knowledge` = the changes of `item-knowledge.changes` replayed 
   sent to the merge again. What still differs then **fails** the task, with the list of rows in its log.
 - It only reads the table, needs no pool, and may run beside the streaming merge and batch runs. Repairs wait until the
   streaming merge runs.
-- **Run it now**: `python -m jobs.batch.reconcile --warehouse W --kafka HOST:PORT [--store ADDRESS]`, or *Trigger*.
-- **It ends with code 2**: there was no table, no broker, or the topic no longer holds the changes since the last proof; the
-  log says which. Where the topic was made anew, run it by hand once with `--new-base`.
+- **Run it now**: `python -m jobs.batch.reconcile --warehouse W --kafka HOST:PORT --store local`, or *Trigger*.
+- **The store** is by default `local`: the lookup service that the local stack's settings name (`AIIC_LOOKUP_*`), over its HTTP,
+  with its first key. Elsewhere: `http://HOST:PORT` with a key in `AIIC_LOOKUP_KEY`; the address of a Redis-compatible server;
+  or a folder. Empty: only table and changes are compared.
+- **It ends with code 2**: there was no table, no broker, no lookup service that is ready, or the topic no longer holds the
+  changes since the last proof; the log says which. Where the topic was made anew, run it by hand once with `--new-base`.
 """
 
 with DAG(
@@ -31,7 +34,11 @@ with DAG(
     params={
         "warehouse": Param(default_warehouse(), type="string", description="folder of the tables"),
         "kafka": Param("127.0.0.1:19092", type="string", description="host:port of the broker"),
-        "store": Param("", type="string", description="address of the lookup store; empty: not compared"),
+        "store": Param(
+            "local",
+            type="string",
+            description="the lookup store: local, http://..., redis://...; empty: not compared",
+        ),
     },
     tags=["item-center", "tunnel"],
     doc_md=DOC,

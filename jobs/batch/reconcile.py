@@ -1,6 +1,6 @@
 """Daily reconciliation: proves table = replayed changes = lookup store, repairs what differs, or fails with the list.
 
-    python -m jobs.batch.reconcile --warehouse build/warehouse --kafka 127.0.0.1:19092 [--store ADDRESS]
+    python -m jobs.batch.reconcile --warehouse build/warehouse --kafka 127.0.0.1:19092 --store local
 
 Repairs go through the merge: rows that the changes or the store lack are published once more; rows that only the store
 has are sent to the merge again. Nothing here writes the table.
@@ -22,7 +22,7 @@ from infra.hudi_reading import COMMIT_TIME, NoTable, file_slices, last_write, re
 from infra.kafka import produce
 from infra.merge_state import MergeState
 from jobs.batch.reconcile_changes import BASE_NOTE, ChangesSinceBase
-from jobs.batch.reconcile_store import store_rows
+from jobs.batch.reconcile_store import StoreRows, open_store_rows
 from jobs.streaming.writer import state_folder
 from pipelines.ontology.store import default_warehouse
 from pipelines.tunnel.merge import knowledge_table
@@ -33,7 +33,6 @@ from pipelines.tunnel.reconcile import (
     ReconcileConfig,
     differences,
     fingerprint,
-    mark_of,
     reconcile,
     replay_differences,
 )
@@ -50,7 +49,7 @@ class Reconciler:
 
     table: Path
     servers: str
-    store: Callable[[], Iterable[KnowledgeRow]] | None
+    store: StoreRows | None
     state: MergeState
     changes: ChangesSinceBase
 
@@ -64,7 +63,7 @@ class Reconciler:
         if not found:
             self.changes.proved(commit, present)
         if self.store is not None:
-            found += differences("store", partial(_without_times, rows), partial(_marks, self.store))
+            found += differences("store", partial(_without_times, rows), self.store.marks)
         return present.rows, found
 
     def repair(self, found: Sequence[Difference]) -> None:
@@ -74,16 +73,12 @@ class Reconciler:
             (one.item_id, one.attr_id) for one in found if one.source == "store" and not one.table_is_ahead
         }
         if wanted and self.store is not None:
-            rows = [row for row in self.store() if (row.item_id, row.attr_id) in wanted]
+            rows = [row for row in self.store.rows() if (row.item_id, row.attr_id) in wanted]
             produce(self.servers, RESULTS, [(row.item_id, orjson.dumps(as_results(row))) for row in rows])
 
 
 def _without_times(rows: Callable[[], Iterable[tuple[Mark, bool]]]) -> Iterator[Mark]:
     return (mark for mark, _ in rows())
-
-
-def _marks(rows: Callable[[], Iterable[KnowledgeRow]]) -> Iterator[Mark]:
-    return map(mark_of, rows())
 
 
 def as_results(row: KnowledgeRow) -> KnowledgeResults:
@@ -106,7 +101,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="reconcile", description=__doc__)
     parser.add_argument("--warehouse", type=Path, default=default_warehouse())
     parser.add_argument("--kafka", required=True, metavar="HOST:PORT")
-    parser.add_argument("--store", default="", help="address of the lookup store; empty: it is not compared")
+    parser.add_argument(
+        "--store",
+        default="",
+        help="the lookup store: `local`, http://HOST:PORT of a service, redis://HOST:PORT/0, a folder; empty: not compared",
+    )
     parser.add_argument("--looks", type=int, default=ReconcileConfig().looks)
     parser.add_argument("--pause", type=float, default=ReconcileConfig().pause_s, metavar="S")
     parser.add_argument(
@@ -120,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if args.new_base:
                 commit = last_write(table)
                 changes.begin_here(commit, fingerprint(mark for mark, _ in table_marks(table, commit, "")))
-            store = store_rows(args.store) if args.store else None
+            store = open_store_rows(args.store) if args.store else None
             found = Reconciler(table, args.kafka, store, state, changes)
             done = reconcile(found.look, found.repair, time.sleep, ReconcileConfig(args.looks, args.pause))
     except Divergence as error:

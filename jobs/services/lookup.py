@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from infra.http_guard import Guard, HttpMetrics
 from infra.http_keys import ApiKey
-from jobs.services import lookup_health, lookup_items, lookup_ontology
+from jobs.services import lookup_health, lookup_items, lookup_ontology, lookup_rows
 from jobs.services.http import new_app
 from jobs.services.lookup_health import FollowerMetrics
 from jobs.services.lookup_items import ItemLimits, ItemRoutes
@@ -61,6 +61,7 @@ def lookup_app(
     app.state.now_ms = clock_ms
     app.state.now_s = now_s
     app.include_router(lookup_items.router)
+    app.include_router(lookup_rows.router)
     app.include_router(lookup_ontology.router)
     app.include_router(lookup_health.router)
     app.add_middleware(Guard, keys=keys, metrics=HttpMetrics(registry), max_body_bytes=config.max_body_bytes)

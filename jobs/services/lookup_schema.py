@@ -36,11 +36,18 @@ ITEM = _object(
 )
 BATCH = _object({"items": _list(ITEM), "missing": _list(_TEXT)})
 PAGE = _object({"category_id": _TEXT, "ids": _list(_TEXT), "items": _list(ITEM), "cursor": _MAYBE_TEXT})
+_WHOLE_ROW = {name: value for name, value in _ROW.items() if name not in ("$schema", "$id")}
+ROWS = _object(
+    {
+        "rows": _list({"anyOf": [_WHOLE_ROW, _list({"type": ["string", "integer"]})]}),
+        "cursor": _MAYBE_TEXT,
+    }
+)
 PAST = _object(
     {
         "from_ms": _MS | {"description": "since when this was what we said, Unix ms"},
         "until_ms": {"type": ["integer", "null"], "description": "until when; null: it is what we say now"},
-        "row": {name: value for name, value in _ROW.items() if name not in ("$schema", "$id")},
+        "row": _WHOLE_ROW,
     }
 )
 HISTORY = _object(

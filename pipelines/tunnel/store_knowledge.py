@@ -151,6 +151,16 @@ class KnowledgeStore:
             yield from (state_of(value) for _, value in found)
             start = keys.just_after(found[-1][0])
 
+    def states_page(self, cursor: str | None, limit: int) -> tuple[list[ItemState], str | None]:
+        """As `states`, a page at a time: states, and the cursor of what follows (None: nothing does). Errors: BadCursor."""
+        start, stop = keys.table_range(keys.STATE)
+        if cursor is not None:
+            start = _after_cursor(cursor, keys.STATE)
+        with self.kv.reading() as reader:
+            found = reader.scan(start, stop, limit + 1)
+        states = [state_of(value) for _, value in found[:limit]]
+        return states, _cursor(found[limit - 1][0], keys.STATE) if len(found) > limit else None
+
     def view_at(self, item_id: str, moment_ms: int) -> bytes | None:
         """An item as readers would have got it at a moment; None where nothing was known then.
 
@@ -193,7 +203,9 @@ class KnowledgeStore:
         with self.kv.reading() as reader:
             found = reader.scan(start, stop, limit + 1)
         ids = [value.decode("utf-8") for _, value in found[:limit]]
-        return ids, _cursor(found[limit - 1][0], category_id) if len(found) > limit else None
+        return ids, _cursor(found[limit - 1][0], keys.category_range(category_id)[0]) if len(
+            found
+        ) > limit else None
 
     def _check_format(self, writer: Writer) -> None:
         found = writer.get(keys.meta_key("format"))
@@ -251,9 +263,8 @@ def _earlier(reader: Reader, item_id: str) -> dict[tuple[str, int], KnowledgeRow
     return {(row.attr_id, known_ms): row for row, known_ms in rows}
 
 
-def _cursor(key: bytes, category_id: str) -> str:
+def _cursor(key: bytes, prefix: bytes) -> str:
     """A cursor names the last item given, not a place: what is added or removed meanwhile moves nothing."""
-    prefix = keys.category_range(category_id)[0]
     return base64.urlsafe_b64encode(key[len(prefix) :]).decode("ascii").rstrip("=")
 
 

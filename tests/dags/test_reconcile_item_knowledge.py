@@ -28,6 +28,12 @@ def test_the_page_says_what_its_failures_mean(dag):
     assert "code 2" in dag.doc_md and "--new-base" in dag.doc_md
 
 
+def test_the_lookup_store_is_compared_unless_told_otherwise(dag):
+    assert dag.params["store"] == "local"
+    arguments = dag.get_task("reconcile").application_args
+    assert arguments[arguments.index("--store") + 1] == "{{ params.store }}"
+
+
 def test_rendered_command(dag):
     """Golden: write anew with `AIIC_REBUILD_GOLDEN=1`."""
     task = dag.get_task("reconcile")
