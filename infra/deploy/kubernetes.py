@@ -16,6 +16,7 @@ GRACE_S = 120
 BUSY_CPU_PERCENT = 80
 WAITING_REQUESTS = 8
 CLIENT_LABEL = "item-center/inference-client"
+PROMETHEUS = {"app.kubernetes.io/name": "prometheus"}
 API_KEY_SECRET = "aiic-inference-key"
 
 
@@ -104,6 +105,11 @@ def environment_list(variables: dict[str, str]) -> list[Manifest]:
     return [{"name": name, "value": variables[name]} for name in sorted(variables)]
 
 
+def scraped_at(port: int) -> dict[str, str]:
+    """Annotations by which Prometheus finds a pod (infra/deploy/prometheus/prometheus.yml)."""
+    return {"prometheus.io/scrape": "true", "prometheus.io/port": str(port)}
+
+
 def _metadata(profile: Profile, name: str) -> Manifest:
     labels = labels_of(profile, name) | {"app.kubernetes.io/part-of": "item-center"}
     return {"name": f"aiic-{name}", "namespace": profile.cluster.namespace, "labels": labels}
@@ -123,7 +129,10 @@ def _deployment(profile: Profile, name: str, role: Role, registry: str) -> Manif
             "selector": {"matchLabels": labels},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": rolling},
             "progressDeadlineSeconds": role.start_timeout_s + 300,
-            "template": {"metadata": {"labels": dict(labels)}, "spec": _pod(profile, name, role, registry)},
+            "template": {
+                "metadata": {"labels": dict(labels), "annotations": scraped_at(role.port)},
+                "spec": _pod(profile, name, role, registry),
+            },
         },
     }
 
@@ -216,8 +225,9 @@ def _service(profile: Profile, name: str, role: Role) -> Manifest:
 
 
 def _network_policy(profile: Profile, name: str, role: Role) -> Manifest:
-    """Only pods that say they are clients come in, from any namespace; nothing goes out: models come from a volume."""
+    """Only pods that say they are clients come in, and Prometheus; nothing goes out: models come from a volume."""
     clients = {"namespaceSelector": {}, "podSelector": {"matchLabels": {CLIENT_LABEL: "true"}}}
+    watcher = {"namespaceSelector": {}, "podSelector": {"matchLabels": PROMETHEUS}}
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -225,7 +235,7 @@ def _network_policy(profile: Profile, name: str, role: Role) -> Manifest:
         "spec": {
             "podSelector": {"matchLabels": labels_of(profile, name)},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": [clients], "ports": [{"protocol": "TCP", "port": role.port}]}],
+            "ingress": [{"from": [clients, watcher], "ports": [{"protocol": "TCP", "port": role.port}]}],
             "egress": [],
         },
     }

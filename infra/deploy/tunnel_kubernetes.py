@@ -8,9 +8,11 @@ from infra.deploy.kubernetes import (
     CLIENT_LABEL,
     GRACE_S,
     PROBE_PERIOD_S,
+    PROMETHEUS,
     Manifest,
     environment_list,
     pod_security,
+    scraped_at,
 )
 from infra.deploy.profile import Profile
 from infra.deploy.tunnel import Service, Tunnel
@@ -156,7 +158,6 @@ def _deployment(profile: Profile, tunnel: Tunnel, one: Workload, registry: str) 
     labels = dict(selector(one.name))
     if one.asks_models:
         labels[CLIENT_LABEL] = "true"
-    scraped = {"prometheus.io/scrape": "true", "prometheus.io/port": str(one.size.port)}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -167,7 +168,7 @@ def _deployment(profile: Profile, tunnel: Tunnel, one: Workload, registry: str) 
             "strategy": {"type": "Recreate"} if one.is_writer else rolling,
             "progressDeadlineSeconds": one.size.start_timeout_s + 300,
             "template": {
-                "metadata": {"labels": labels, "annotations": scraped},
+                "metadata": {"labels": labels, "annotations": scraped_at(one.size.port)},
                 "spec": _pod(profile, tunnel, one, registry),
             },
         },
@@ -234,7 +235,7 @@ def _policy(profile: Profile, one: Workload) -> Manifest:
     anywhere: Manifest = {"namespaceSelector": {}}
     callers = [
         anywhere | {"podSelector": {"matchLabels": {USER_LABEL: "true"}}},
-        anywhere | {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "prometheus"}}},
+        anywhere | {"podSelector": {"matchLabels": PROMETHEUS}},
         {"podSelector": {"matchLabels": selector("metrics")}},
     ]
     return {

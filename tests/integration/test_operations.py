@@ -33,8 +33,8 @@ pytestmark = pytest.mark.integration
 
 LISTINGS = [json.loads(line) for line in (CATALOG / "listings.jsonl").read_text("utf-8").splitlines()[:4]]
 PORTS = ("LOOKUP", "MERGE", "METRICS", "SECOND")
-ELSEWHERE = {"up", "aiic_pairs_total"}
-"""Prometheus' own, and the algorithms' (tests/unit/infra/test_dashboard.py asks them)."""
+ELSEWHERE = {"aiic_pairs_total"}
+"""The algorithms' (tests/unit/infra/test_dashboard.py asks them)."""
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def test_the_file_is_what_the_panels_make() -> None:
 
 
 def test_every_metric_named_is_one_that_is_printed(pages: list[str]) -> None:
-    printed = set(names_on(pages)) | {plan.name for plan in METRICS} | {"up"}
+    printed = set(names_on(pages)) | {plan.name for plan in METRICS}
     named = set[str]().union(*map(metrics_in, queries()))
     assert {name for name in named - printed if not name.startswith(VLLM)} == set()
     assert len(named) > 40

@@ -15,6 +15,7 @@ import yaml
 
 from infra.deploy.check import faults
 from infra.deploy.flink_kubernetes import API, TIERS, flink_manifests
+from infra.deploy.kubernetes import serving_manifests
 from infra.deploy.profile import NAMES, load_profile
 from infra.deploy.render import render
 from infra.deploy.tunnel import FILE, load_tunnel
@@ -68,6 +69,29 @@ def test_manifests_keep_to_the_schemas_of_kubernetes(name: str, version: str) ->
     }  # fmt: skip
     images = set(re.findall(r"image: (\S+)", text))
     assert images == {f"registry.example/{load_tunnel().image}"}
+
+
+def test_prometheus_finds_and_reaches_every_pod_that_serves() -> None:
+    profile = load_profile("cpu")
+    found = [*manifests(), *serving_manifests(profile, "")]
+    policies = {
+        json.dumps(one["spec"]["podSelector"]["matchLabels"], sort_keys=True): one["spec"]["ingress"][0][
+            "from"
+        ]
+        for one in found
+        if one["kind"] == "NetworkPolicy"
+    }
+    for one in (one for one in found if one["kind"] == "Deployment"):
+        template = one["spec"]["template"]
+        port = template["spec"]["containers"][0]["ports"][0]["containerPort"]
+        assert template["metadata"]["annotations"] == {
+            "prometheus.io/scrape": "true",
+            "prometheus.io/port": str(port),
+        }
+        callers = policies[json.dumps(one["spec"]["selector"]["matchLabels"], sort_keys=True)]
+        assert {"app.kubernetes.io/name": "prometheus"} in [
+            who["podSelector"]["matchLabels"] for who in callers
+        ]
 
 
 def test_a_writer_is_never_there_twice() -> None:
