@@ -151,10 +151,10 @@ def own_env(state_dir: Path) -> dict[str, str]:
     return {**os.environ, **ports, "AIIC_STACK_STATE_DIR": str(state_dir)}
 
 
-def release_demo(warehouse: Path, url: str) -> None:
-    """Import the demo catalog's ontology and release it with the model server's encoder."""
+def release_demo(warehouse: Path, url: str, ontology: Path = CATALOG / "ontology") -> None:
+    """Import the demo catalog's ontology, or one made of it, and release it with the model server's encoder."""
     store = OntologyStore(warehouse, "demo")
-    store.commit(load_interchange(CATALOG / "ontology"), Source("test"), 0)
+    store.commit(load_interchange(ontology), Source("test"), 0)
     asyncio.run(release(store, url))
 
 
