@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,10 +12,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
 from infra.http_guard import CALLER, Caller
 
+LOG = logging.getLogger("aiic.http")
 JSON = "application/json"
 ERROR_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -54,6 +57,11 @@ def new_app(title: str, description: str, close: Callable[[], Awaitable[None]] =
     async def broken(_request: Request, _error: Exception) -> Response:
         # The log has the error; a stranger is told nothing of it.
         return answer_error(500, "internal", "the service has failed at this request")
+
+    @app.exception_handler(RedisError)
+    async def no_store(_request: Request, error: RedisError) -> Response:
+        LOG.warning("the store does not answer: %s", error)
+        return answer_error(503, "no_store", "the store does not answer: try again", {"retry-after": "5"})
 
     @app.exception_handler(Refused)
     async def refused(_request: Request, error: Refused) -> Response:

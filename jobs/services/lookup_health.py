@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import orjson
 from fastapi import APIRouter, Request, Response
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from redis.exceptions import RedisError
 from starlette.concurrency import run_in_threadpool
 
 from jobs.services.http import JSON, answer, answer_metrics
@@ -41,9 +42,12 @@ async def metrics(request: Request) -> Response:
 
 def look(store: KnowledgeStore, now_ms: int, follows: bool) -> tuple[list[str], FollowStatus | None]:
     """What keeps the store from being ready (nothing: it is), and what its writer said last."""
-    status = status_of(store.noted(STATUS))
+    try:
+        status, is_rebuilt = status_of(store.noted(STATUS)), store.noted(REBUILDING)
+    except RedisError:
+        return ["the store does not answer"], None
     faults = []
-    if store.noted(REBUILDING):
+    if is_rebuilt:
         faults.append("the store is being rebuilt, or a rebuild was cut off: `./aiic serve --rebuild`")
     if follows:
         if status is None or now_ms - status.beat_ms > STALE_MS:
