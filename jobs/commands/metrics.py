@@ -48,7 +48,8 @@ def _run(args: argparse.Namespace) -> int:
     try:
         config = load_config(env=os.environ)
         places = named_places(args, local_places(config))
-        looker = Looker(probes(places, KafkaProbe(places.kafka, now_ms), now_ms), args.limit)
+        kafka = KafkaProbe(places.kafka, now_ms, timeout_s=args.limit / 2)
+        looker = Looker(probes(places, kafka, now_ms), args.limit)
         if args.once:
             print(page(samples_of(looker.look(), now_ms())), end="")
             return 0

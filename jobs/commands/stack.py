@@ -139,7 +139,8 @@ def _shown(config: LocalConfig, only: tuple[str, ...] | None) -> list[Component]
 
 def _looker(config: LocalConfig, limit_s: float) -> Looker:
     places = local_places(config)
-    return Looker(probes(places, KafkaProbe(places.kafka, now_ms, letters=LETTERS), now_ms), limit_s)
+    kafka = KafkaProbe(places.kafka, now_ms, letters=LETTERS, timeout_s=limit_s / 2)
+    return Looker(probes(places, kafka, now_ms), limit_s)
 
 
 def _logs(args: argparse.Namespace, config: LocalConfig) -> int:

@@ -35,6 +35,7 @@ class KafkaProbe:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _counts: Letters = field(default_factory=Letters)
     _fresh: Freshness = field(default_factory=Freshness)
+    _unread: int = 0
 
     def __post_init__(self) -> None:
         self._dead_tail = TopicTail(DEAD, self.letters)
@@ -52,6 +53,8 @@ class KafkaProbe:
             return Part("kafka", SICK, f"no topic {', '.join(ends.missing)}: `./aiic topics apply`", samples)
         written = ends.written()
         words = f"{len(written)} topics, {sum(written.values()):,} messages written"
+        if self._unread:
+            words += f"; {self._unread:,} newest messages and dead letters not read in time"
         return Part("kafka", UP, words, samples)
 
     def _samples(self, ends: Ends) -> list[Sample]:
@@ -67,8 +70,9 @@ class KafkaProbe:
         for lag in group_lags(self.servers, ends, self.timeout_s):
             reader = READERS.get(lag.group, lag.group)
             found.append(Sample("aiic_lag_messages", lag.messages, {"reader": reader, "topic": lag.topic}))
-        self._dead_tail.read(self.servers, ends, self.timeout_s / 2, lambda one: self._counts.add(one.value))
-        self._fresh_tail.read(self.servers, ends, self.timeout_s / 2, self._take)
+        for_each = self.timeout_s / 2
+        left = self._dead_tail.read(self.servers, ends, for_each, lambda one: self._counts.add(one.value))
+        self._unread = left + self._fresh_tail.read(self.servers, ends, for_each, self._take)
         return [*found, *self._counts.samples(), *self._fresh.samples(self.now_ms())]
 
     def _take(self, message: Message) -> None:

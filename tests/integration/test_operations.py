@@ -151,9 +151,8 @@ def test_an_event_is_looked_up_over_valkey_by_two_services_and_shown(whole: Whol
     assert sample(parts["merge"], "aiic_lag_messages", reader="merge") is not None
     assert (sample(parts["nearline"], "aiic_stream_tokens_total", kind="encoded_texts") or 0) >= len(events)
     assert parts["realtime"]["state"] == "down"
-    shown = whole.status("--limit", "30").stdout
-    for line in ("lag: reader", "freshness: tier", "dead letters: topic", "nearline      up"):
-        assert line in shown, shown
+    lines = ("lag: reader", "freshness: tier", "dead letters: topic", "nearline       up")
+    wait_for(lambda: whole.status("--limit", "30").stdout, lambda shown: all(line in shown for line in lines))
 
 
 def _answers(url: str) -> bool:
