@@ -9,17 +9,23 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from infra.airflow_kafka import KAFKA_CONNECTION, kafka_connection
+from infra.local.config import load_config
 from infra.spark_submit import CONF, DEFAULT_MASTER, ROOT, SPARK_SUBMIT, job_environment
+from schemas.topics import BATCHES
 
 AIRFLOW_PYTHON = ROOT / ".local/airflow/bin/python"
 CONNECTION = "spark_default"
 API_PORT = "18130"
+TOLD_LINES = 5
+BATCH_TOPIC = BATCHES
 WAREHOUSE_VARIABLE = "AIIC_WAREHOUSE"
 FLEET_POOL = "inference_fleet"
 WRITER_POOL = "item_knowledge_writer"
@@ -58,6 +64,7 @@ class AirflowHome:
             "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{API_PORT}",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{API_PORT}/execution/",
             f"AIRFLOW_CONN_{CONNECTION.upper()}": json.dumps(spark),
+            f"AIRFLOW_CONN_{KAFKA_CONNECTION.upper()}": kafka_connection(load_config(env=base).kafka_servers),
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
         }
@@ -85,6 +92,44 @@ def spark_job(task_id: str, application: str, arguments: Sequence[str], **settin
         env_vars=job_environment(),
         **settings,
     )
+
+
+def aiic_task(task_id: str, words: Sequence[Any], when: str = "True", **settings: Any) -> Any:
+    """A task that runs one `aiic` command; `words` may hold templates. Fails where the command does.
+
+    `when`: a template; unless it says True, the task is skipped.
+    """
+    from airflow.providers.standard.operators.python import PythonOperator
+
+    return PythonOperator(task_id=task_id, python_callable=run_aiic, op_args=[list(words), when], **settings)
+
+
+def run_aiic(words: Sequence[Any], when: str = "True") -> None:
+    """Run one command, its lines into the task's log. No shell: a setting is a word, whatever is in it.
+
+    Errors: AirflowError with its last lines; Airflow's own way to say that a task is skipped.
+    """
+    if str(when) != "True":
+        from airflow.sdk.exceptions import AirflowSkipException
+
+        raise AirflowSkipException("not asked for")
+    command = [str(ROOT / "aiic"), *map(str, words)]
+    # What it starts stays when the task is over, so it must not inherit the task's own settings.
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "_AIRFLOW_"))
+    }
+    lines: deque[str] = deque(maxlen=TOLD_LINES)
+    with subprocess.Popen(
+        command, cwd=ROOT, env=kept, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        for line in process.stdout or ():
+            print(line.rstrip(), flush=True)
+            lines.append(line.rstrip())
+    if process.returncode != 0:
+        raise AirflowError(
+            f"`aiic {' '.join(command[1:])}` ended with code {process.returncode}: {' | '.join(lines)}"
+        )
 
 
 def default_warehouse() -> str:

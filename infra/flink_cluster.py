@@ -17,7 +17,7 @@ from typing import Any
 from infra.local.flink import FLINK_HOME
 
 ROOT = Path(__file__).resolve().parents[1]
-SUBMIT_TIMEOUT_S = 300
+SUBMIT_TIMEOUT_S = 300.0
 ENDED = ("FINISHED", "CANCELED", "FAILED")
 METADATA_BEGINS = bytes.fromhex("4960672d")
 METRIC = re.compile(r"aiic_(\w+)$")
@@ -44,10 +44,11 @@ class JobStatus:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where a session cluster is. `client_env`: what `flink run` needs in its environment to find it."""
+    """Where a session cluster is. `client_env`: what `flink run` needs in its environment to find it. Units: s."""
 
     url: str
     client_env: Mapping[str, str]
+    submit_timeout_s: float = SUBMIT_TIMEOUT_S
 
     def jobs(self) -> list[JobStatus]:
         """All jobs that the cluster remembers, the newest first. Errors: FlinkError."""
@@ -68,11 +69,11 @@ class Cluster:
         try:
             done = subprocess.run(
                 command, cwd=ROOT, env={**os.environ, **self.client_env}, capture_output=True, text=True,
-                timeout=SUBMIT_TIMEOUT_S, check=False,
+                timeout=self.submit_timeout_s, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
             raise FlinkError(
-                f"the job was not submitted within {SUBMIT_TIMEOUT_S} s; `aiic status`"
+                f"the job was not submitted within {self.submit_timeout_s:g} s; `aiic status`"
             ) from error
         if done.returncode != 0:
             tail = "\n  ".join((done.stdout + done.stderr).strip().splitlines()[-15:])

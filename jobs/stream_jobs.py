@@ -28,7 +28,7 @@ def state_dir(config: LocalConfig, tier: str) -> Path:
 
 def cluster_of(config: LocalConfig) -> Cluster:
     """The local stack's cluster."""
-    return Cluster(rest_url(config), client_env(config))
+    return Cluster(rest_url(config), client_env(config), config.flink.submit_timeout_s)
 
 
 def is_wanted(config: LocalConfig, tier: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schemas.batch_notice import BatchNotice
 from schemas.change import Change
 from schemas.contract import Contract, contract_of
 from schemas.dead_letter import DeadLetter
@@ -33,6 +34,7 @@ CONTRACTS: tuple[Contract, ...] = tuple(
         Reject,
         RunReport,
         DeadLetter,
+        BatchNotice,
         GoldPair,
     )
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from schemas.batch_notice import BatchNotice
 from schemas.change import Change
 from schemas.contract import Contract, contract_of
 from schemas.dead_letter import DeadLetter
@@ -15,6 +16,7 @@ ITEM_EVENTS = "item-events"
 DEFERRED_EVENTS = "item-events.deferred"
 RESULTS = "item-knowledge.results"
 CHANGES = "item-knowledge.changes"
+BATCHES = "item-batches"
 DEAD_SUFFIX = ".dead"
 
 ITEM_PARTITIONS = 4
@@ -55,6 +57,7 @@ class TopicPlan:
 
 
 _EVENTS, _RESULTS, _CHANGES, _DEAD = map(contract_of, (ItemEvent, KnowledgeResults, Change, DeadLetter))
+_BATCHES = contract_of(BatchNotice)
 # The broker's own clock decides what lies in the future, so that reading again decides the same.
 _STAMPED = {"message.timestamp.type": "LogAppendTime"}
 
@@ -72,6 +75,7 @@ TOPICS: tuple[TopicPlan, ...] = (
         max_message_bytes=LARGEST_REFUSED_BYTES, dead_letter=RESULTS + DEAD_SUFFIX, settings=_STAMPED,
     ),
     TopicPlan(CHANGES, _CHANGES, "merge", ITEM_PARTITIONS, _CHANGES.retention_days),
+    TopicPlan(BATCHES, _BATCHES, "catalog", 1, _BATCHES.retention_days),
     TopicPlan(ITEM_EVENTS + DEAD_SUFFIX, _DEAD, "stream jobs", 1, _DEAD.retention_days),
     TopicPlan(RESULTS + DEAD_SUFFIX, _DEAD, "merge", 1, _DEAD.retention_days),
 )  # fmt: skip

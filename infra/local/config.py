@@ -64,6 +64,7 @@ class FlinkSection:
     taskmanager_mb: int
     managed_mb: int
     start_timeout_s: float
+    submit_timeout_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,8 @@ def cluster_settings(config: LocalConfig) -> str:
     home = (config.stack.state_dir / "flink").resolve()
     settings: dict[str, str | int] = {
         "env.java.opts.all": java_options(FLINK_HOME / "conf/config.yaml"),
+        # A submission is over before better compiled code would pay.
+        "env.java.opts.client": "-XX:TieredStopAtLevel=1",
         "jobmanager.rpc.address": host,
         "jobmanager.rpc.port": section.rpc_port,
         "jobmanager.bind-host": host,

@@ -1,9 +1,13 @@
-"""DAGs are parsed without a database: nothing here may touch one."""
+"""DAGs are parsed without a database: nothing in this process may touch one."""
 
 from __future__ import annotations
 
+import json
 import os
+import socket
+import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,6 +22,43 @@ os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = "sqlite:////nonexistent/airf
 os.environ["AIRFLOW_CONN_SPARK_DEFAULT"] = (
     '{"conn_type": "spark", "host": "local[2,4]", "extra": {"deploy-mode": "client"}}'
 )
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A real broker of its own, kept by `./aiic`. `env` leads any command to it."""
+
+    env: dict[str, str]
+    servers: str
+
+    def aiic(self, *words: str) -> str:
+        done = subprocess.run(
+            ["./aiic", *words], env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=600
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @property
+    def pid(self) -> int:
+        state = Path(self.env["AIIC_STACK_STATE_DIR"]) / "kafka.json"
+        return json.loads(state.read_text("utf-8"))["process"]["pid"]
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory):
+    """Kafka up; ended with the session."""
+    names = ("KAFKA_PORT", "KAFKA_CONTROLLER_PORT")
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in names]
+    ports = {f"AIIC_{name}": str(one.getsockname()[1]) for name, one in zip(names, held, strict=True)}
+    for one in held:
+        one.close()
+    env = {**os.environ, **ports, "AIIC_STACK_STATE_DIR": str(tmp_path_factory.mktemp("stack"))}
+    made = Broker(env, f"127.0.0.1:{ports['AIIC_KAFKA_PORT']}")
+    try:
+        made.aiic("up", "--only", "kafka")
+        yield made
+    finally:
+        made.aiic("down")
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,13 @@ def dag(bag):
 
 def test_every_file_in_dags_parses_and_gives_the_expected_dags(bag):
     assert bag.import_errors == {}
-    assert set(bag.dags) == {"daily_item_knowledge", "reconcile_item_knowledge"}
+    assert set(bag.dags) == {
+        "daily_item_knowledge",
+        "reconcile_item_knowledge",
+        "run_item_batches",
+        "supervise_item_merge",
+        "supervise_item_tunnel",
+    }
 
 
 def test_edges(dag):

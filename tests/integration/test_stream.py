@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from infra.fake_vllm import ERROR_500, OK
+from infra.flink_cluster import newest_state
 from infra.local.state import load
 from schemas.moment import time_ms
 from schemas.results import KnowledgeResults, fault_of
@@ -115,7 +117,7 @@ def test_an_outage_a_killed_taskmanager_and_a_savepoint_lose_nothing(tunnel: Tun
     tunnel.model.server.mode = ERROR_500
     tunnel.say(**first)
     time.sleep(5)
-    kill_taskmanager(tunnel)
+    kill_in_cluster(tunnel, "TaskManagerRunner")
     tunnel.say(**second)
     tunnel.say(item_id=gone["item_id"], is_deleted=True)
     tunnel.model.server.mode = OK
@@ -178,17 +180,37 @@ def test_real_time_takes_stars_alone_and_hands_over_what_it_cannot_answer(tunnel
         tunnel.aiic("stream", "stop", "realtime", "--now")
 
 
+def test_a_killed_jobmanager_comes_back_with_its_jobs_from_their_last_checkpoint(tunnel: Tunnel) -> None:
+    """By `aiic supervise`: the cluster forgets its jobs, the supervisor knows their settings and their newest checkpoint."""
+    before, meanwhile, fence = listing(10), listing(11), listing(12)
+    tunnel.say(**before)
+    tunnel.wait_for_results(lambda found: bool(of(found, before["item_id"])))
+    jobs, told_ms = tunnel.config.stack.state_dir / "flink/jobs/nearline", int(time.time() * 1000)
+    wait_for(lambda: newest_state(jobs, told_ms), bool)
+    kill_in_cluster(tunnel, "StandaloneSessionClusterEntrypoint")
+    tunnel.say(**meanwhile)
+    said = tunnel.aiic("supervise", "flink", "nearline", "--timeout", "300")
+    assert re.search(r"nearline: submitted, goes on from chk-\d+ ", said), said
+    tunnel.wait_for_results(lambda found: bool(of(found, meanwhile["item_id"])))
+    # The state came along: a text that was told before the kill is not told again for a price.
+    tunnel.say(**(before | {"price": 1.0}))
+    tunnel.say(**fence)
+    results = tunnel.wait_for_results(lambda found: bool(of(found, fence["item_id"])))
+    assert len(of(results, before["item_id"])) == 1
+    assert "runs already" in tunnel.start()
+
+
 def spoil_topic(tunnel: Tunnel, name: str) -> None:
     admin = KafkaAdminClient(bootstrap_servers=tunnel.config.kafka_servers)
     admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs={"retention.ms": "1000"})])
     admin.close()
 
 
-def kill_taskmanager(tunnel: Tunnel) -> None:
+def kill_in_cluster(tunnel: Tunnel, name: str) -> None:
     running = load(tunnel.config.stack.state_dir, "flink")
     assert running is not None
     for one in psutil.Process(running.process.pid).children(recursive=True):
-        if "TaskManagerRunner" in " ".join(one.cmdline()):
+        if name in " ".join(one.cmdline()):
             one.send_signal(signal.SIGKILL)
             return
-    raise AssertionError("no TaskManager runs")
+    raise AssertionError(f"no {name} runs")
