@@ -11,7 +11,7 @@ CODE := $(TYPED) dags tests
 PYTEST := -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format test-unit test-spark test-dags test-integration bench bench-real bench-clone bench-tunnel bench-unseen requirements clean distclean
+.PHONY: help setup demo test check format test-unit test-spark test-dags test-integration bench bench-real bench-clone bench-throughput bench-tunnel bench-unseen requirements clean distclean
 
 help:  ## show this text
 	@echo "Open AI item center. Needs Python 3.11, Java 17, Maven and a C compiler; everything else is set up below .local/."
@@ -73,6 +73,14 @@ bench-clone: setup  ## make demo in a fresh clone with empty caches, twice
 # PARTS="latency hudi" measures these alone; STUB=1 without vLLM, by a stand-in. `--help` of the module lists parts and settings.
 bench-tunnel: setup  ## the figures of streams and services, into build/bench/tunnel.json
 	@$(ENGINES) -m tests.benchmarks.tunnel $(PARTS) $(if $(STUB),--stub-model)
+
+# The encoder's vectors are real ones, made once of the texts that the run needs; the discriminator is a stub at a stated speed.
+# With real servers: python -m tests.benchmarks.throughput --encoder-url ... --discriminator-url ...
+THROUGHPUT := build/bench/throughput
+bench-throughput: setup  ## load reduction, cache reuse, asynchronous pipeline: each alone, then together (stub model)
+	@$(ENGINES) -m tests.benchmarks.throughput --texts $(THROUGHPUT)/texts.json $(BENCH_ARGS)
+	@$(INFERENCE) -m jobs.train_encoder encode --name base --texts $(THROUGHPUT)/texts.json --out $(THROUGHPUT)
+	@$(ENGINES) -m tests.benchmarks.throughput --vectors $(THROUGHPUT)/vectors-base.npz $(BENCH_ARGS)
 
 # What is compared learned by the same steps, with a scorer where $(SEEN) has one; UNSEEN=build/unseen-1 TURN=1 is another fifth.
 SHARED := $(or $(AIIC_SHARED_DATA),../shared/data)

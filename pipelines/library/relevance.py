@@ -14,6 +14,7 @@ from pathlib import Path
 
 import lightgbm
 import numpy as np
+import numpy.typing as npt
 
 from pipelines.library.keys import CategoryView
 from pipelines.library.relevance_features import (
@@ -87,8 +88,21 @@ def relevance_b(
 
     1 where the difference bears on the key beyond doubt (`surely_touched`). Shapes: as `relevance_a`.
     """
+    learnt, sure = relevance_b_parts(heads, item, reference, told, category, key_vectors)
+    return np.where(sure, np.float32(1), learnt)
+
+
+def relevance_b_parts(
+    heads: Relevance,
+    item: ItemProbe,
+    reference: ItemProbe,
+    told: Sequence[Sequence[str]],
+    category: CategoryView,
+    key_vectors: Floats,
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """What the head says, and whether the difference bears on the key beyond doubt, apart. Shapes: as `relevance_a`, twice."""
     rows = b_features(item, reference, told, category, key_vectors)
-    return np.where(surely_touched(rows), np.float32(1), _predicted(heads.head_b, rows))
+    return _predicted(heads.head_b, rows), surely_touched(rows)
 
 
 def linear_logits(vector: Floats, key_vectors: Floats, weights: Floats, bias: float) -> Floats:

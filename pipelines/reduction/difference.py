@@ -72,7 +72,7 @@ def touched(before: Noted, after: Noted, category: CategoryView) -> list[bool]:
     near = _near(before.words, gone) | _near(after.words, come)
     changed = frozenset(gone) | frozenset(come)
     negated = bool(changed & NEGATIONS)
-    attributes = _changed_attributes(before.listing, after.listing)
+    attributes = changed_attributes(before.listing, after.listing)
     in_title = Counter(before.title) != Counter(after.title)
     found = []
     for place, view in enumerate(category.keys):
@@ -110,7 +110,7 @@ def _near(words: Sequence[str], changed: Mapping[str, int]) -> set[str]:
     return near
 
 
-def _changed_attributes(before: Listing, after: Listing) -> set[str]:
+def changed_attributes(before: Listing, after: Listing) -> set[str]:
     """Names of merchant attributes that differ; the brand field counts as one."""
     here, there = ({**one.attributes, "brand": one.brand or ""} for one in (before, after))
     return {name for name in here.keys() | there.keys() if here.get(name, "") != there.get(name, "")}

@@ -6,13 +6,11 @@ shared at all; by sentences all but one of it is. What differs follows, the titl
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
+from pipelines.reduction.lend import SENTENCE
 from udfs.document import ATTRIBUTES, SEPARATOR, Document
-
-_SENTENCE = re.compile(r"(?<=[。！？；])|(?<=[.!?;])\s+|\n+")
 
 
 def family_texts(documents: Sequence[Document]) -> list[tuple[str, str]]:
@@ -39,7 +37,7 @@ def _segments(found: Document) -> list[str]:
         elif part.name == "title":
             segments.append(part.clean.text)
         else:
-            segments += [text.strip() for text in _SENTENCE.split(part.clean.text)]
+            segments += [text.strip() for text in SENTENCE.split(part.clean.text)]
     return [text for text in segments if text]
 
 

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.library.answers import Answer
+from pipelines.library.candidates import names_match
 from pipelines.library.keys import CategoryView
-from pipelines.library.relevance import Relevance, key_vectors, relevance_a, relevance_b
+from pipelines.library.relevance import Relevance, key_vectors, relevance_a, relevance_b_parts
 from pipelines.library.relevance_features import ItemProbe, item_probe
 from pipelines.ontology.release import Release
 from pipelines.ontology.search import Floats
 from pipelines.reduction.config import Reduction
-from pipelines.reduction.difference import Noted, noted, touched
-from pipelines.reduction.lend import SIBLING, irrelevant, lent
+from pipelines.reduction.difference import Noted, changed_attributes, noted, touched
+from pipelines.reduction.lend import SIBLING, irrelevant, lent, said_alike
 from pipelines.reduction.references import Reference
 from schemas.listing import Listing
 
@@ -83,9 +84,21 @@ class Inheritance:
         """Task B: keys that the difference does not touch, and the chance that it does not."""
         told = [answer.values for answer in answers]
         keys = key_vectors(self.release, item.category)
-        p = relevance_b(self._heads(), item.probe, lender.probe, told, item.category, keys)
+        p, sure = relevance_b_parts(self._heads(), item.probe, lender.probe, told, item.category, keys)
         threshold = self._heads().meta.thresholds_b[self.reduction.task_b]
-        return {place: 1 - float(one) for place, one in enumerate(p) if one < threshold}
+        return {
+            place: 1 - float(one)
+            for place, one in enumerate(p)
+            if one < threshold
+            and (not sure[place] or self._only_numbers_near(item, lender, answers[place], place))
+        }
+
+    def _only_numbers_near(self, item: Probed, lender: Probed, answer: Answer, place: int) -> bool:
+        """Whether what makes a measure look touched are other keys' numbers: it is itself said as before, in the same sentence."""
+        view = item.category.keys[place]
+        names = changed_attributes(item.listing, lender.listing)
+        is_measure = view.key.value_kind == "measure" and not any(names_match(name, view) for name in names)
+        return is_measure and said_alike(answer, item.listing, lender.listing)
 
     def _as_neighbour(self, item: Probed, lender: Probed, answers: Sequence[Answer]) -> Mapping[int, float]:
         """L3: keys that are no identifier and no measure, and that the texts' difference cannot bear on."""

@@ -5,6 +5,7 @@ What was taken over, and from where, stays with the answer (`Answer.source`) and
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from pipelines.library.answers import Answer
@@ -12,23 +13,24 @@ from schemas.knowledge import Evidence
 from schemas.listing import Listing
 from udfs.document import ATTRIBUTES
 
+SENTENCE = re.compile(r"(?<=[。！？；])|(?<=[.!?;])\s+|\n+")
 NEIGHBOUR = "neighbour"
 """The method of a row that another item lent, sibling or not (`schemas.knowledge.METHODS`)."""
 SIBLING, SIMILAR, IRRELEVANT, EARLIER = "sibling", "neighbour", "relevance", "earlier text"
 
 
 def lent(answer: Answer, to: Listing, kind: str, item_id: str, chance: float = 1.0) -> Answer | None:
-    """The answer as another listing's; None where its evidence does not stand in that listing.
+    """The answer as another listing's; None where a value that words supported has none of them standing in that listing.
 
     `kind` and `item_id` say from where it came. `chance`: that it still holds, by which confidence falls.
     """
-    evidence = [standing(one, to) for one in answer.evidence]
-    if None in evidence:
+    evidence = [found for one in answer.evidence if (found := standing(one, to)) is not None]
+    if {one.value for one in evidence} != {one.value for one in answer.evidence}:
         return None
     return replace(
         answer,
         method=NEIGHBOUR,
-        evidence=tuple(one for one in evidence if one),
+        evidence=tuple(evidence),
         confidence=answer.confidence * chance,
         chances=tuple(one * chance for one in answer.chances),
         source=f"{kind} {item_id}",
@@ -45,7 +47,7 @@ def standing(evidence: Evidence, listing: Listing) -> Evidence | None:
 
     Words at the same place as before may stand elsewhere as well: they are the same words of the same field.
     """
-    raw = _field(evidence.source_field, listing)
+    raw = field_text(evidence.source_field, listing)
     if raw is None or not evidence.words:
         return None
     if raw[evidence.start : evidence.end] == evidence.words:
@@ -56,7 +58,44 @@ def standing(evidence: Evidence, listing: Listing) -> Evidence | None:
     return replace(evidence, start=start, end=start + len(evidence.words))
 
 
-def _field(name: str, listing: Listing) -> str | None:
+def said_alike(answer: Answer, here: Listing, there: Listing) -> bool:
+    """Whether two listings say an answer's values in the same way, whatever else differs.
+
+    Each value stands in a sentence that both have, and every other place where `there` says it says it in `here` too, but for
+    spaces. So a number is not taken over from a description that was left as it was when the title names another.
+    """
+    alike = set()
+    for one in answer.evidence:
+        raw, other = field_text(one.source_field, there), field_text(one.source_field, here)
+        if raw is None or other is None or not _stands(one.words, other):
+            return False
+        if _sentence(raw, one.start, one.end) in _sentences(other):
+            alike.add(one.value)
+    return bool(answer.values) and alike >= set(answer.values)
+
+
+def _stands(words: str, text: str) -> bool:
+    letters = r"\s*".join(map(re.escape, "".join(words.split())))
+    return (
+        bool(letters)
+        and re.search(rf"(?<![A-Za-z0-9.]){letters}(?![A-Za-z0-9]|\.\d)", text, re.I) is not None
+    )
+
+
+def _sentence(raw: str, start: int, end: int) -> str:
+    """The sentence, or the sentences, that a span of a text lies in."""
+    cuts = [0, *(cut.end() for cut in SENTENCE.finditer(raw)), len(raw)]
+    first = max(cut for cut in cuts if cut <= start)
+    last = min((cut for cut in cuts if cut >= end), default=len(raw))
+    return raw[first:last].strip()
+
+
+def _sentences(raw: str) -> set[str]:
+    return {text.strip() for text in SENTENCE.split(raw)}
+
+
+def field_text(name: str, listing: Listing) -> str | None:
+    """The raw text of a field by its name in evidence; None for one that the listing does not have, and for images."""
     if name.startswith(ATTRIBUTES):
         return listing.attributes.get(name.removeprefix(ATTRIBUTES))
     return {"title": listing.title, "description": listing.description, "brand": listing.brand}.get(name)

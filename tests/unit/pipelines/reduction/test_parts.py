@@ -15,7 +15,7 @@ from pipelines.reduction.config import Reduction
 from pipelines.reduction.difference import noted, touched
 from pipelines.reduction.family_texts import family_texts
 from pipelines.reduction.fingerprint import Models, Slices, pair_fingerprint, slice_digest
-from pipelines.reduction.lend import lent, standing
+from pipelines.reduction.lend import lent, said_alike, standing
 from pipelines.reduction.narrow import NarrowedViews, narrowed
 from pipelines.reduction.neighbours import NeighbourIndex
 from pipelines.reduction.references import Reference, Subject, references
@@ -80,6 +80,56 @@ def test_an_answer_is_lent_with_evidence_in_the_borrowers_words():
     assert lent(RED, mug("i2", "A Red, Red mug"), "sibling", "i1") is None
     unstated = Answer("colour", (), (), (), 0.8, "ranker")
     assert lent(unstated, mug("i2", "Mug"), "sibling", "i1") is not None
+
+
+def test_of_several_words_that_support_a_value_one_must_stand():
+    twice = replace(RED, evidence=(*RED.evidence, Evidence("Red", "description", 4, 7, "red")))
+    borrowed = lent(twice, mug("i2", "A mug", "The red one."), "sibling", "i1")
+    assert borrowed is not None and [one.source_field for one in borrowed.evidence] == ["description"]
+    assert lent(twice, mug("i2", "A mug", "The one."), "sibling", "i1") is None
+    two = replace(
+        twice, values=("Red", "Blue"), evidence=(*twice.evidence, Evidence("Blue", "title", 8, 12, "Blue"))
+    )
+    assert lent(two, mug("i2", "Red mug"), "sibling", "i1") is None
+
+
+LENDER = mug(
+    "i1", "Phone 8GB RAM 128GB", "Fast. With 8 GB of RAM. 128GB inside.", attributes={"Memory": "8GB"}
+)
+
+
+def ram(*places: tuple[str, str]) -> Answer:
+    fields = {"title": LENDER.title, "description": LENDER.description, "attributes.Memory": "8GB"}
+    evidence = [
+        Evidence("8", name, at := fields[name].index(words), at + len(words), words) for name, words in places
+    ]
+    return Answer("ram", ("8",), ("",), tuple(evidence), 0.9, "extraction")
+
+
+@pytest.mark.parametrize(
+    ("title", "description", "expected"),
+    [
+        ("Phone 256GB 8 GB RAM", "New. With 8 GB of RAM. 256GB inside.", True),
+        (
+            "Phone 12GB RAM 256GB",
+            "New. With 8 GB of RAM. 256GB inside.",
+            False,
+        ),  # the title now names another
+        ("Phone 18GB RAM", "New. With 8 GB of RAM.", False),
+        ("Phone 8GB RAM", "New. Has 8 GB of RAM.", False),  # said, but in no sentence that both have
+    ],
+)
+def test_a_number_is_said_alike_in_one_sentence_and_wherever_else_it_was(title, description, expected):
+    told = ram(("title", "8GB"), ("description", "8 GB"))
+    assert said_alike(told, mug("i2", title, description), LENDER) is expected
+
+
+def test_an_attribute_is_a_sentence_and_nothing_said_is_not_alike():
+    told = ram(("attributes.Memory", "8GB"))
+    assert said_alike(told, mug("i2", "Phone", attributes={"Memory": "8GB"}), LENDER)
+    assert not said_alike(told, mug("i2", "Phone", attributes={"Memory": "8GB or 12GB"}), LENDER)
+    assert not said_alike(told, mug("i2", "Phone"), LENDER)
+    assert not said_alike(Answer("ram", (), (), (), 0.9, "ranker"), LENDER, LENDER)
 
 
 def test_evidence_stands_in_every_text_field_and_never_in_an_image():
