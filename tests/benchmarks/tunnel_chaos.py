@@ -20,6 +20,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
+from kafka.errors import KafkaError
+
 from infra.fake_vllm import FakeVllm
 from infra.kafka import KafkaUnavailable
 from infra.kafka_log import PositionLost, TopicMissing, open_log
@@ -56,7 +58,7 @@ class Published(threading.Thread):
                     while not self._ending.is_set():
                         self.items |= {(one.key or b"").decode() for one in log.poll(0.3, 500)}
                         positions = log.positions()
-            except (KafkaUnavailable, TopicMissing, PositionLost):
+            except (KafkaUnavailable, TopicMissing, PositionLost, KafkaError, OSError):
                 time.sleep(0.5)
 
     def end(self) -> None:
