@@ -33,7 +33,7 @@ import pyarrow as pa
 from kafka import KafkaProducer
 from pyspark.sql import SparkSession
 
-from infra.hudi import HudiSettings, safe_key_column, write_options
+from infra.hudi import HudiSettings, safe_key_column, upsert, write_options
 from infra.hudi_reading import KEY_PREFIX, file_slices, note_buckets, read_slices
 from infra.kafka import Topic, ensure_topics
 from infra.merge_state import MergeState, PendingChange
@@ -51,6 +51,8 @@ from tests.integration.conftest import ROOT, RunningStack, own_settings, running
 from udfs.version import version_of
 
 READY_S = 900.0
+BULK_INSERT, UPSERT = "bulk_insert", "upsert"
+FILL_AT_ONCE = 500_000
 WARM_UP = 2
 NOTE = "filled.json"
 
@@ -64,6 +66,7 @@ class CommitPlan:
     large: int = 5_000_000
     batch: int = 5_000
     commits: int = 9
+    fill: str = BULK_INSERT
 
 
 @dataclass
@@ -83,11 +86,18 @@ class Table:
         (self.path.parent / NOTE).write_text(json.dumps(note), "utf-8")
 
 
-def fill(spark: SparkSession, table: Path, present: int, settings: HudiSettings) -> float:
-    """A new table of so many rows by one bulk insert, in the merge's layout; how long that took."""
+def fill(
+    spark: SparkSession, table: Path, present: int, settings: HudiSettings, by: str = BULK_INSERT
+) -> float:
+    """A new table of so many rows in the merge's layout, by one bulk insert or large upserts; how long that took."""
     began = time.perf_counter()
+    if by == UPSERT:
+        for first in range(0, present // ATTRIBUTES, FILL_AT_ONCE // ATTRIBUTES):
+            number = min(FILL_AT_ONCE, present - first * ATTRIBUTES) // ATTRIBUTES
+            upsert(rows(spark, first, number, 100), KNOWLEDGE, table, settings)
+        return time.perf_counter() - began
     options = write_options(KNOWLEDGE, note_buckets(table, settings.buckets), settings) | {
-        "hoodie.datasource.write.operation": "bulk_insert",
+        "hoodie.datasource.write.operation": BULK_INSERT,
         "hoodie.combine.before.insert": "false",
     }
     keys = [safe_key_column(name).alias(f"{KEY_PREFIX}{name}") for name in KNOWLEDGE.key]
@@ -107,7 +117,12 @@ def batch(spark: SparkSession, number: int, items: int, size: int) -> list[Knowl
 
 
 def open_table(
-    spark: SparkSession, folder: Path, present: int, settings: WriterSettings, sink: list[PendingChange]
+    spark: SparkSession,
+    folder: Path,
+    present: int,
+    settings: WriterSettings,
+    sink: list[PendingChange],
+    by: str,
 ) -> Table:
     """The table of so many rows with its writer: as the last run left it, or filled now."""
     path = folder / "item_knowledge"
@@ -115,7 +130,7 @@ def open_table(
     if note.get("present") != present:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        filled_s = fill(spark, path, present, settings.hudi)
+        filled_s = fill(spark, path, present, settings.hudi, by)
         print(f"{folder.name}: {present:,} rows in {filled_s:.0f} s", flush=True)
         note = {}
     state = MergeState.open(state_folder(path))
@@ -136,7 +151,7 @@ def measure_commits(plan: CommitPlan) -> dict[str, float]:
     tables: dict[str, Table] = {}
     try:
         for name, present in sizes.items():
-            tables[name] = open_table(spark, plan.folder / name, present, settings, sink)
+            tables[name] = open_table(spark, plan.folder / name, present, settings, sink, plan.fill)
         for number in range(WARM_UP + plan.commits):
             for name, table in tables.items():
                 given = batch(spark, table.batches, table.present // ATTRIBUTES, plan.batch)

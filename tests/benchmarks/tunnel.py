@@ -69,6 +69,12 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--commits", type=int, default=7, help="commits: how many into each table (%(default)s)"
     )
     parser.add_argument(
+        "--fill",
+        choices=("bulk_insert", "upsert"),
+        default="bulk_insert",
+        help="commits: how its tables are filled (%(default)s)",
+    )
+    parser.add_argument(
         "--folder", type=Path, default=FOLDER, help="of the stack and the tables (%(default)s)"
     )
     args = parser.parse_args(argv)
@@ -117,7 +123,9 @@ def commits(args: argparse.Namespace) -> dict[str, Any]:
     from tests.benchmarks.commit_bench import CommitPlan, measure_commits
 
     folder = args.folder.absolute() / "tables"
-    return dict(measure_commits(CommitPlan(folder, args.small, args.large, commits=args.commits)))
+    return dict(
+        measure_commits(CommitPlan(folder, args.small, args.large, commits=args.commits, fill=args.fill))
+    )
 
 
 def elsewhere(part: str) -> dict[str, Any]:
