@@ -123,6 +123,7 @@ class Items:
     def revert(self, due_s: float, item: str, text: dict[str, Any], word: str) -> Event:
         """The item with a text that it had: what was said of it in between was transient."""
         self._now[item] = self._now[item] | text | {"price": round(self._rng.uniform(5, 500), 2)}
+        self._texts[item].append((text, word))
         return Event(due_s, PRICE, dict(self._now[item]), word, False)
 
     def text(self, item: str) -> tuple[dict[str, Any], str]:
@@ -179,7 +180,11 @@ def transient_events(
         if kind == NEW:
             first = items.new(dues[0], is_transient=True)
             item = first.item_id
-            events += [first, *_states(items, item, dues[1:], WORDS)]
+            # Nothing was said of it yet: whatever it ends with is to be seen.
+            events += [
+                first,
+                *(replace(event, is_seen=True) for event in _states(items, item, dues[1:], WORDS)),
+            ]
         else:
             free = [one for one in items.ids if busy.get(one, -math.inf) < start_s - 2 * window_s]
             item = rng.choice(free or items.ids)
