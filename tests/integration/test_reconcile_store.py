@@ -32,6 +32,7 @@ from udfs.version import settle
 pytestmark = pytest.mark.integration
 
 EVENT_MS = 1_790_000_000_000
+PATIENT = ("--looks", "8", "--pause", "4")
 ITEMS = [f"i{number}" for number in range(20)]
 State = Mapping[tuple[str, str], KnowledgeRow]
 
@@ -133,16 +134,7 @@ def test_table_changes_and_store_are_proved_one_or_made_one(
 ) -> None:
     for name in ("AIIC_STACK_STATE_DIR", "AIIC_LOOKUP_PORT"):
         monkeypatch.setenv(name, stack.env[name])
-    args = [
-        "--warehouse",
-        str(merge.warehouse),
-        "--kafka",
-        stack.kafka_servers,
-        "--looks",
-        "4",
-        "--pause",
-        "3",
-    ]
+    args = ["--warehouse", str(merge.warehouse), "--kafka", stack.kafka_servers, *PATIENT]
     assert reconcile([*args, "--store", "local"]) == 2
     assert "aiic up --only lookup" in capsys.readouterr().err
     up(stack, "lookup")
@@ -161,7 +153,7 @@ def test_table_changes_and_store_are_proved_one_or_made_one(
         # With nobody to repair it, what differs is told, and the task fails.
         assert merge.end() == 0
         spoil(address, "i3", lambda state: None)
-        assert reconcile([*args, "--store", address]) == 1
+        assert reconcile([*args, "--looks", "3", "--pause", "1", "--store", address]) == 1
         assert "i3, form: table version" in capsys.readouterr().err
         assert scaled.aiic("down", "--only", "lookup").returncode == 0
 
