@@ -73,7 +73,7 @@ class Tunnel:
 
     def aiic(self, *words: str) -> str:
         done = subprocess.run(
-            [str(ROOT / "aiic"), *words], env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=600
+            [str(ROOT / "aiic"), *words], env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=1200
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

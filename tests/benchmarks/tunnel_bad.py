@@ -143,7 +143,7 @@ def few_keys(folder: Path) -> Path:
 def servers_for(folder: Path, say: Say) -> Iterator[Servers]:
     """Everything up and the jobs running; all ended at the end. Errors: AssertionError with what a command said."""
     model = Model()
-    env = own_env(folder / "state")
+    env = own_env(folder / "state") | {"AIIC_FLINK_SUBMIT_TIMEOUT_S": "900"}
     for role in ("ENCODER", "DISCRIMINATOR"):
         env |= {f"AIIC_{role}_URL": model.server.url, f"AIIC_{role}_MODEL": "any"}
     tunnel = Tunnel(env, folder / "warehouse", model)
