@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 
 from pipelines.library.candidates import Candidate, ItemText
-from pipelines.library.keys import CategoryView, KeyView, log_share
+from pipelines.library.keys import CategoryView, KeyView, coarse, log_share
 from udfs.quantity import NUMBER, number
 from udfs.tokens import stem, tokenize
 
@@ -61,7 +61,7 @@ class ItemFeatures:
                 + [f"{key}|{t}" for t in tokens]
                 + [f"{both}|{t}" for t in tokens]
             )
-            found.append(levels + [f"{key}|{t}" for t in self._value_tokens(candidate)])
+            found.append(levels + [f"{key}|{t}" for t in self._value_tokens(view, candidate)])
         return found
 
     def dense(self, view: KeyView, candidates: Sequence[Candidate]) -> list[list[float]]:
@@ -92,11 +92,13 @@ class ItemFeatures:
             context.update(self._context(span))
         return [*tokens, f"ns{len(spans)}", *sorted(context)]
 
-    def _value_tokens(self, candidate: Candidate) -> list[str]:
+    def _value_tokens(self, view: KeyView, candidate: Candidate) -> list[str]:
         """The value itself with the item's words: what an unmentioned value can be told by."""
+        if candidate.position < 0 or not view.is_common(candidate.position):
+            return []
         value = candidate.folded
-        tokens = [f"v={value}"] if candidate.frequency >= 2 or not candidate.spans else []
-        if candidate.position >= 0 and len(value) > 2:
+        tokens = [f"v={value}"]
+        if len(value) > 2:
             words = self.title_words[:16] if candidate.spans else self.all_words
             tokens += [f"{value}&{word}" for word in words]
             if not candidate.spans:
@@ -160,8 +162,8 @@ class ItemFeatures:
         )
         return [
             candidate.similarity,
-            log_share(candidate.frequency, view.total) if known else -9.0,
-            math.log1p(candidate.frequency),
+            float(round(log_share(coarse(candidate.frequency), view.total))) if known else -9.0,
+            math.log1p(coarse(candidate.frequency)),
             float(known),
             float(bool(spans)),
             float(len(candidate.spans)),

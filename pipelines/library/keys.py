@@ -21,6 +21,7 @@ OPEN_SHARE_SPELLED = 0.02
 """Of keys whose values are spelled out: names that are not short stand in the text as they are."""
 LEAST_ONCE = 2
 """One value that was seen once says nothing of a key."""
+COMMON = 2
 MAX_VALUES = 400_000
 """About 400 MB: a value takes some 1 KB in a view, with its forms and words."""
 VIEW_OVERHEAD = 50
@@ -56,6 +57,14 @@ class KeyView:
     def frequency(self, position: int, own: Mapping[str, int]) -> int:
         """How often a value was seen, without what the item itself contributed (`own`, in training only)."""
         return max(0, self.frequencies[position] - own.get(fold(self.values[position].text), 0))
+
+    def is_common(self, position: int) -> bool:
+        """Whether something may be learned of a value by its name.
+
+        The one item that a value was seen in must not meet it in training, so there all that is to be learned of its name is
+        where it is not true. Source: ours.
+        """
+        return self.frequencies[position] >= COMMON
 
     def canonical(self, text: str) -> str:
         """A text in the form of this key's values."""
@@ -198,6 +207,15 @@ class CategoryViews:
 def _size(view: CategoryView) -> int:
     """How much memory a view takes, in values; an empty one is something too."""
     return VIEW_OVERHEAD + sum(len(key.values) for key in view.keys)
+
+
+def coarse(count: int) -> int:
+    """The nearest power of two, 0 for 0.
+
+    Training sees a true value counted once less than a false one, lest it learn from the item itself; by the exact count it
+    would tell the two apart, which it cannot at work. Source: ours.
+    """
+    return 1 << round(math.log2(count)) if count > 0 else 0
 
 
 def log_share(frequency: int, total: int) -> float:

@@ -24,9 +24,12 @@ from pipelines.library.candidates import Candidate
 
 Floats = npt.NDArray[np.float32]
 HASH_BITS = 20
-FEATURE_VERSION = 1
+FEATURE_VERSION = 2
 META, LINEAR, BOOSTED = "ranker.json", "linear.npz", "boosted.txt"
 RIVALRY_NAMES = ("linear", "rank", "behind_best", "ahead_of_next", "mass", "span_rival", "span_rivals")
+OVERLAP_NAMES = ("longer_rival", "shorter_rival", "other_rival")
+RIVALS = 12
+NO_RIVAL = -12.0
 
 
 class RankerDamaged(RuntimeError):
@@ -110,7 +113,8 @@ def boosted_rows(pairs: Sequence[PairInput], linear: npt.NDArray[Any]) -> Floats
     scored = [pair.scores for pair in pairs if pair.scores is not None]
     if len(scored) < len(pairs):
         return np.hstack([dense_rows(pairs), rivalry(pairs, linear)])
-    return np.hstack([dense_rows(pairs), rivalry(pairs, linear), rivalry(pairs, np.concatenate(scored))])
+    said = np.concatenate(scored)
+    return np.hstack([dense_rows(pairs), rivalry(pairs, linear), rivalry(pairs, said), overlaps(pairs, said)])
 
 
 def rivalry(pairs: Sequence[PairInput], linear: npt.NDArray[Any]) -> Floats:
@@ -138,6 +142,34 @@ def rivalry(pairs: Sequence[PairInput], linear: npt.NDArray[Any]) -> Floats:
                 out[row, 5] = max(out[row, 5], max(linear[r] for r in others))
                 out[row, 6] = max(out[row, 6], sum(sure[r] for r in others))
     return out
+
+
+def overlaps(pairs: Sequence[PairInput], logits: npt.NDArray[Any]) -> Floats:
+    """The best of a candidate's rivals in its pair: of those on its words and more, on some of its words, and elsewhere.
+
+    Where a value ends is a choice among runs of words that overlap; two values of one key do not.
+    Shapes: one logit a candidate; float32 (candidates, len(OVERLAP_NAMES)).
+    """
+    out = np.full((len(logits), len(OVERLAP_NAMES)), NO_RIVAL, np.float32)
+    start = 0
+    for pair in pairs:
+        end = start + len(pair.candidates)
+        if end - start > 1:
+            out[start:end] = _overlaps_within(pair.candidates, logits[start:end])
+        start = end
+    return out
+
+
+def _overlaps_within(candidates: Sequence[Candidate], logits: npt.NDArray[Any]) -> Floats:
+    """`overlaps` of one pair, by each candidate's first place and its `RIVALS` best."""
+    places = np.array([c.spans[0] if c.spans else (-1, -1) for c in candidates], np.int64)
+    best = np.argsort(-logits, kind="stable")[:RIVALS]
+    first, last = places[:, :1], places[:, 1:]
+    touches = (first < places[best, 1]) & (places[best, 0] < last)
+    longer = places[best, 1] - places[best, 0] > last - first
+    itself = best == np.arange(len(logits))[:, None]
+    kinds = (touches & longer, touches & ~longer & ~itself, ~touches & ~itself)
+    return np.stack([np.where(kind, logits[best], NO_RIVAL).max(1) for kind in kinds], axis=1)
 
 
 def _within(logits: npt.NDArray[Any]) -> Floats:

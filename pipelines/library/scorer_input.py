@@ -41,7 +41,8 @@ class Tokenizer(Protocol):
 class ScorerInput:
     """One item's input. Shapes: T tokens, K keys, C candidates of all keys in order.
 
-    `key_names` (K), `value_names` (C): `name_of` the texts, by which the scorer remembers what it was trained on; 0 for none.
+    `key_names` (K), `value_names` (C): `name_of` the texts, by which the scorer remembers what it was trained on; 0 for none, and for a value
+    of which there is nothing to remember (`KeyView.is_common`).
     `ids` (T): the item's text, then the names of the keys, so that each is read in the light of the other; `key_at` (K, 2)
     first and end token of a key's name; `keys` (K, d + kinds); `owner` (C) the key of a candidate; `spans` (C, MAX_SPANS, 2) first and last token,
     -1 where there is none; `values` (C, d) the vector of the value's ontology text, 0 where it has none; `numbers` (C, n).
@@ -123,7 +124,8 @@ def _group(
             spans[row, : len(whole)] = whole
         if candidate.position >= 0 and len(values[k]):
             vectors[row] = values[k][candidate.position]
-            value_names[row] = value_name(item.category.keys[k], candidate.position)
+            if item.category.keys[k].is_common(candidate.position):
+                value_names[row] = value_name(item.category.keys[k], candidate.position)
     numbers = [row for k in group for row in item.pairs[k].numbers]
     read, key_at = _with_names(ids, [item.category.keys[k].key.name for k in group], tokenizer)
     return ScorerInput(

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.library.ranker import Floats
+from pipelines.models.examples import AS_NEW
 from pipelines.models.ranker_data import RankerRows
 
 
@@ -35,13 +36,18 @@ class PairTruth:
 
 
 def write_out_of_fold(path: Path, rows: RankerRows, probabilities: Floats) -> None:
-    """Write both files. Shapes: one probability a candidate of `rows`, in order."""
+    """Write both files, without items shown once more as new: there are more of those than there will be.
+
+    Shapes: one probability a candidate of `rows`, in order.
+    """
     ends = np.cumsum([len(pair.candidates) for pair in rows.pairs])[:-1]
     found: dict[str, dict[str, list[float]]] = defaultdict(dict)
     truth: dict[str, dict[str, Any]] = defaultdict(dict)
     parts = np.split(probabilities, ends)
     for number, part in enumerate(parts):
         item, key, gold = rows.items[number], rows.keys[number], sorted(rows.gold[number])
+        if item.endswith(AS_NEW):
+            continue
         places = {value: place for place, value in enumerate(gold)}
         matches = [places.get(candidate.folded, -1) for candidate in rows.pairs[number].candidates]
         found[item][key] = [round(float(p), 5) for p in part]

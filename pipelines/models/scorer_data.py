@@ -29,7 +29,7 @@ class RowsBuilder:
 
     def __init__(self) -> None:
         self._items: list[tuple[str, int, ScorerInput, npt.NDArray[np.bool_]]] = []
-        self._places: dict[int, int] = {}
+        self._places: dict[tuple[int, bytes], int] = {}
         self._values: list[npt.NDArray[np.float16]] = []
         self._rows: list[npt.NDArray[np.int32]] = []
 
@@ -43,10 +43,13 @@ class RowsBuilder:
 
     def _row(self, name: int, vector: Floats) -> int:
         """The row of a value in the table; -1 for none."""
-        if name and name not in self._places:
-            self._places[name] = len(self._values)
-            self._values.append(vector.astype(np.float16))
-        return self._places.get(name, -1)
+        if not vector.any():
+            return -1
+        half = vector.astype(np.float16)
+        found = self._places.setdefault((name, half.tobytes()), len(self._values))
+        if found == len(self._values):
+            self._values.append(half)
+        return found
 
     def rows(self) -> ScorerRows:
         """All items as arrays. Errors: ValueError when there is none."""
@@ -63,7 +66,7 @@ class RowsBuilder:
             np.concatenate([one.owner for one in made]).astype(np.int32),
             np.concatenate([one.spans for one in made]).astype(np.int16),
             np.vstack(self._values),
-            np.asarray(list(self._places), np.uint64),
+            np.asarray([name for name, _ in self._places], np.uint64),
             np.concatenate(self._rows),
             np.vstack([one.numbers for one in made]).astype(np.float32),
             np.concatenate(labels),

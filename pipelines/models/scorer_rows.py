@@ -15,7 +15,7 @@ class ScorerRows:
 
     `names` item ids (an item of many keys has several rows), `folds` by product family, `pair` the key's place among its category's, one a candidate.
 
-    `values` and `value_names` are a table that `value_row` points into, -1 for none.
+    `values` and `value_names` (0 for a value that is not remembered) are a table that `value_row` points into, -1 for none.
     """
 
     names: npt.NDArray[np.str_]

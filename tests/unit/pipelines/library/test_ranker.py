@@ -7,7 +7,15 @@ import pytest
 
 from pipelines.library.candidates import Candidate
 from pipelines.library.pairs import item_pairs
-from pipelines.library.ranker import PairInput, RankerDamaged, load_ranker, rivalry, save_ranker
+from pipelines.library.ranker import (
+    NO_RIVAL,
+    PairInput,
+    RankerDamaged,
+    load_ranker,
+    overlaps,
+    rivalry,
+    save_ranker,
+)
 from pipelines.models.own_values import own_values
 from pipelines.models.ranker_data import joined, ranker_rows
 from pipelines.models.ranker_fit import best_threshold, fit_ranker
@@ -122,3 +130,19 @@ def test_two_spellings_of_one_value_are_taken_out_twice():
     own = own_values(small.view(), {"colour": ["Red", "red", "Navy Blue"]})
     assert own[0] == {"red": 2, "navy blue": 1}
     assert all(not counts for counts in own[1:])
+
+
+def test_overlaps_tell_runs_on_the_same_words_from_values_elsewhere():
+    def pair(*spans):
+        return PairInput(0, [Candidate(str(n), -1, 0, list(s)) for n, s in enumerate(spans)], (), ())
+
+    dark_green, green, wood = [(0, 10)], [(5, 10)], [(20, 24)]
+    pairs = [pair(dark_green, green, wood, []), pair(green)]
+    found = overlaps(pairs, np.array([1.0, 3.0, 2.0, -1.0, 9.0]))
+    assert found.tolist() == [
+        [NO_RIVAL, 3.0, 2.0],  # "green" is part of "dark green"; "wood" is elsewhere
+        [1.0, NO_RIVAL, 2.0],
+        [NO_RIVAL, NO_RIVAL, 3.0],
+        [NO_RIVAL, NO_RIVAL, 3.0],
+        [NO_RIVAL, NO_RIVAL, NO_RIVAL],  # alone in its pair
+    ]
