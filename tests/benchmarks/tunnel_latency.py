@@ -67,7 +67,10 @@ def run_latency(stack: TunnelStack, seconds: float, say: Say) -> Figures:
 def run_nearline(stack: TunnelStack, seconds: float, say: Say) -> Figures:
     """Nearline. Figures: percentiles in seconds, calls of model servers by event."""
     window_s = stack.plan.window_s
-    items, watch = Items(f"plain-{time.time():.0f}", None, seed=17), Watch(stack.kafka, stack.lookup_port, stack.key)
+    items, watch = (
+        Items(f"plain-{time.time():.0f}", None, seed=17),
+        Watch(stack.kafka, stack.lookup_port, stack.key),
+    )
     try:
         first = watch.run(
             first_events(items, NEARLINE_ITEMS_EACH_WINDOW_S * window_s, 4 * FIRST_RATE), 300.0 + window_s
