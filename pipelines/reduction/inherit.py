@@ -90,8 +90,14 @@ class Inheritance:
             place: 1 - float(one)
             for place, one in enumerate(p)
             if one < threshold
+            and not self._other_codes(item, lender, place)
             and (not sure[place] or self._only_numbers_near(item, lender, answers[place], place))
         }
+
+    def _other_codes(self, item: Probed, lender: Probed, place: int) -> bool:
+        """Whether the texts hold other codes, of which one may be an identifier that the reference was not known to state."""
+        is_identifier = item.category.keys[place].key.value_kind == "identifier"
+        return is_identifier and item.notes.notes[place] != lender.notes.notes[place]
 
     def _only_numbers_near(self, item: Probed, lender: Probed, answer: Answer, place: int) -> bool:
         """Whether what makes a measure look touched are other keys' numbers: it is itself said as before, in the same sentence."""

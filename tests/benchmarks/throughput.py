@@ -52,7 +52,7 @@ from udfs.text import fold
 
 WORK = BENCH / "throughput"
 CHUNK_ITEMS = 16
-REDUCED = Reduction(neighbour_cosine=0.9, task_a="0.995", task_b="0.995")
+REDUCED = Reduction(neighbour_cosine=0.9, task_a="0.995", task_b="0.999")
 Gold = dict[str, dict[str, list[str]]]
 
 
@@ -75,7 +75,7 @@ VARIANTS = (
     NAIVE,
     Variant("reduction", REDUCED),
     Variant("reduction_sku", Reduction(neighbour_cosine=0.9)),
-    Variant("reduction_attribute", Reduction(task_a="0.995", task_b="0.995")),
+    Variant("reduction_attribute", Reduction(task_a="0.995", task_b="0.999")),
     Variant("cache", Reduction(shared_first=True), **CACHED),
     Variant("cache_prefix", Reduction(shared_first=True), cache=True),
     Variant("async", flows=True),
@@ -163,7 +163,7 @@ class Bench:
         )
 
     async def run(
-        self, variant: Variant, found: Items, before: dict[str, Before] | None = None
+        self, variant: Variant, found: Items, before: dict[str, Before] | None = None, name: str = ""
     ) -> tuple[dict[str, Any], list[ItemAnswers], ReducedS2D]:
         """Recognise all items; what it took, the answers, and the closed recogniser."""
         recogniser = await asyncio.to_thread(self.open, variant, before)
@@ -200,12 +200,12 @@ class Bench:
         }
         if self.stub:
             figures["model_seconds"] = round((await _get(f"{self._stub_url}/stats"))["busy_s"], 3)
-        if recogniser.flow:
+        if recogniser.flow and recogniser.flow.spans:
             figures["timeline"] = seconds(recogniser.flow.spans)
             title = f"{variant.name}: {pairs} pairs in {took_s:.1f} s" + (
                 " (stub model)" if self.stub else ""
             )
-            draw_timeline(recogniser.flow.spans, WORK / f"timeline-{variant.name}.png", title)
+            draw_timeline(recogniser.flow.spans, WORK / f"timeline-{name or variant.name}.png", title)
         return figures, answers, recogniser
 
     async def _through(
@@ -284,7 +284,7 @@ async def measure(bench: Bench, found: Items, singles: Items, only: Sequence[str
                 ("calls_unchanged", found),
                 ("calls_one_percent", one_percent_changed(found)),
             ):
-                again, _, _ = await bench.run(variant, state, held)
+                again, _, _ = await bench.run(variant, state, held, name)
                 runs[f"second_run_{name}"] = again
                 figures[name] = (
                     again["model_calls"]
@@ -295,7 +295,7 @@ async def measure(bench: Bench, found: Items, singles: Items, only: Sequence[str
     for variant in (NAIVE, PAPER, VARIANTS[-1]):
         if not only or variant.name in only:
             name = f"{variant.name}_family_1"
-            runs[name], _, _ = await bench.run(variant, singles)
+            runs[name], _, _ = await bench.run(variant, singles, name=name)
             print(f"{name:20} {json.dumps({key: runs[name][key] for key in _SHOWN})}", flush=True)
     return figures | speedups(runs) | {"runs": runs}
 

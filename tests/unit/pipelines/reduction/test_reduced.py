@@ -81,6 +81,16 @@ def test_what_is_taken_over_stands_in_the_items_own_words(tmp_path):
     assert twice["material"].source == "" and twice["material"].values == ("Ceramic",)
 
 
+def test_an_identifier_is_asked_where_the_texts_hold_other_codes(tmp_path):
+    codes = ["", " M-300Y", ""]
+    (first, other, same), _ = run(
+        recogniser(tmp_path, TASK_B), [mug(f"i{n}", "Red mug", TEXT + code) for n, code in enumerate(codes)]
+    )
+    assert first["model"].values == () and other["model"].values == ("M-300Y",)
+    assert other["model"].source == "" and other["material"].source == "sibling i0"
+    assert same["model"].source == "sibling i0"
+
+
 def test_a_neighbour_lends_no_measure_no_identifier_and_nothing_that_differs(tmp_path):
     # The text that is encoded is long, so a changed word leaves the items near each other.
     items = [replace(item, spu_id=None) for item in FAMILY[:3]]
