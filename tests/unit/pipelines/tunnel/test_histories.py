@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.tunnel import changes, store
 from schemas.knowledge import KnowledgeRow
+from tests.benchmarks.tunnel_histories_stack import faults_of
 from tests.benchmarks.tunnel_oracle import expected_of_rows, faults_of_facts, faults_of_rows
 from tests.benchmarks.tunnel_rule import faults_of_history
 from tests.benchmarks.tunnel_worlds import random_history
@@ -98,3 +99,17 @@ def test_the_oracle_of_rows_by_examples() -> None:
     assert faults_of_rows(state, expected_of_rows([new, old])) == []
     assert faults_of_rows({}, expected_of_rows([new])) == ["('i', 'form'): absent"]
     assert faults_of_facts(state, {"i": {"form": ("old",)}}) != []
+
+
+def test_a_state_that_parts_from_the_others_is_told_by_its_name() -> None:
+    world = random_history(3, BASE_MS)
+    whole = settle(world.rows)
+    [key, *_] = [key for key, row in whole.items() if not row.is_deleted]
+    older = whole | {key: replace(whole[key], version=0)}
+    without = {other: row for other, row in whole.items() if other != key}
+    assert faults_of(world, {"table": whole, "store": whole, "changes": whole}) == []
+    assert faults_of(world, {"table": whole, "store": older, "changes": without}) == [
+        "store is not the table", "changes is not the table",
+    ]  # fmt: skip
+    assert faults_of(world, {"table": older, "store": older, "changes": older}) != []
+    assert faults_of(world, {"table": whole, "store": whole | {("other", "form"): whole[key]}}) == []
