@@ -33,8 +33,8 @@ class Supervisor:
         self, config: LocalConfig, names: Sequence[str] | None, say: Say, env: Mapping[str, str]
     ) -> None:
         self._config, self._names, self._say, self._env = config, names, say, env
-        # One at a time: two submissions at once take longer on a small machine than one after the other.
-        self._pool = ThreadPoolExecutor(1, "submit")
+        # At once: a submission waits as much as it works.
+        self._pool = ThreadPoolExecutor(len(TIERS), "submit")
         self._submitted: dict[str, Future[None]] = {}
 
     def __enter__(self) -> Supervisor:

@@ -14,6 +14,7 @@ from pipelines.tunnel.events import Arrival, RawMessage, check_event
 from pipelines.tunnel.nearline import NearlineConfig
 from pipelines.tunnel.nearline import on_event as nearline_event
 from pipelines.tunnel.nearline import on_timer as nearline_timer
+from pipelines.tunnel.nearline import timers as nearline_timers
 from pipelines.tunnel.realtime import RealtimeConfig
 from pipelines.tunnel.realtime import on_event as realtime_event
 from pipelines.tunnel.stream_config import StreamConfig
@@ -74,13 +75,13 @@ class NearlineState(KeepState):
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Take an event in and set a timer where something became due."""
-        timers = ctx.timer_service()
-        before = state_of(self._state.value())
-        step = nearline_event(before, arrival_of(value[2]), timers.current_processing_time(), self._config)
+        service = ctx.timer_service()
+        before, now_ms = state_of(self._state.value()), service.current_processing_time()
+        step = nearline_event(before, arrival_of(value[2]), now_ms, self._config)
         self._counters.add(step.outcome)
         self._state.update(state_json(step.state))
-        if step.state.due_ms is not None and (before is None or before.due_ms != step.state.due_ms):
-            timers.register_processing_time_timer(step.state.due_ms)
+        for at_ms in nearline_timers(before, step.state, now_ms):
+            service.register_processing_time_timer(at_ms)
         yield from ()
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:

@@ -120,6 +120,30 @@ def test_a_window_is_not_prolonged_by_further_events():
     assert [stamp_ms for _, _, stamp_ms in titles(stack)] == [4, 9]
 
 
+def test_a_lost_timer_is_made_up_for_by_a_second_one_or_by_a_later_event():
+    first = nearline.on_event(None, arrival(1), 0, NEARLINE).state
+    due_ms, second_ms = nearline.timers(None, first, 0)
+    assert (due_ms, second_ms) == (WINDOW_MS, WINDOW_MS + nearline.SECOND_LOOK_MS)
+    _, work, _ = nearline.on_timer(first, second_ms)
+    assert work is not None and work.stamp_ms == 1
+    # An event in good time needs no timer of its own; one that finds its item overdue asks for one now.
+    early = nearline.on_event(first, arrival(2, "B"), 500, NEARLINE).state
+    assert nearline.timers(first, early, 500) == ()
+    late = nearline.on_event(first, arrival(3, "B"), 20_000, NEARLINE).state
+    assert nearline.timers(first, late, 20_000) == (20_000,)
+    settled, work, _ = nearline.on_timer(late, 20_000)
+    assert work is not None and work.arrival.listing.title == "B"
+    assert settled is not None and nearline.timers(late, settled, 20_001) == ()
+
+
+def test_the_second_timer_of_a_window_does_not_cut_the_next_one_short():
+    first = nearline.on_event(None, arrival(1), 0, NEARLINE).state
+    settled, _, _ = nearline.on_timer(first, WINDOW_MS)
+    again = nearline.on_event(settled, arrival(2, "B"), 10_500, NEARLINE).state
+    assert nearline.on_timer(again, WINDOW_MS + nearline.SECOND_LOOK_MS)[1] is None
+    assert nearline.timers(settled, again, 10_500) == (11_500, 21_500)
+
+
 @pytest.mark.parametrize("star", [False, True])
 def test_a_price_change_computes_nothing_and_the_other_tier_neither(star):
     stack = Stack()
