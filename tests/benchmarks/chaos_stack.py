@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import psutil
@@ -23,6 +23,7 @@ from infra.http_keys import add_key
 from infra.local.config import LocalConfig, load_config
 from infra.local.flink import rest_url
 from infra.local.merge import page_url
+from infra.local.process import ProcessId, identify
 from infra.local.state import load
 from infra.status_page import look
 from pipelines.tunnel.stream_config import job_name
@@ -122,6 +123,7 @@ class ChaosStack:
         ]
         with (FOLDER / "model.log").open("ab") as log:
             self.model = subprocess.Popen(words, cwd=ROOT, env=self.env, stdout=log, stderr=log)
+        _note(self.model)
         port = int(self.env["AIIC_ENCODER_PORT"])
         wait_until(lambda: _listens(port), "the model server", 120.0)
 
@@ -202,6 +204,7 @@ def _start(made: ChaosStack, window_s: int, say: Say) -> None:
         made.supervisor = subprocess.Popen(
             [str(ROOT / "aiic"), "supervise", "--watch"], env=made.env, cwd=ROOT, stdout=log, stderr=log,
         )  # fmt: skip
+    _note(made.supervisor)
 
 
 def _started(made: ChaosStack, words: Sequence[str]) -> str:
@@ -226,10 +229,29 @@ def _end(made: ChaosStack) -> None:
     made.aiic("down", timeout_s=300)
 
 
+def _note(child: subprocess.Popen[bytes]) -> None:
+    """Keep a child's identity: a run that was cut off leaves it to the next one."""
+    with (FOLDER / "children.jsonl").open("a", encoding="utf-8") as children:
+        children.write(json.dumps(asdict(identify(child.pid))) + "\n")
+
+
 def _clear(made: ChaosStack) -> None:
+    with suppress(FileNotFoundError):
+        for line in (FOLDER / "children.jsonl").read_text("utf-8").splitlines():
+            left = ProcessId(**json.loads(line))
+            if is_the_same(left):
+                os.kill(left.pid, signal.SIGKILL)
     if (FOLDER / "state").exists():
         made.aiic("down", timeout_s=300)
     shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+def is_the_same(left: ProcessId) -> bool:
+    """Whether a process still runs, and is not another one of the same number."""
+    try:
+        return identify(left.pid) == left
+    except ProcessLookupError:
+        return False
 
 
 def _free_ports(number: int) -> list[int]:
