@@ -24,6 +24,7 @@ DEFAULT = ("discriminator", "encoder", "kafka")
 POLL_S = 0.5
 HEARTBEAT_S = 15.0
 LOG_TAIL_LINES = 15
+LEFT_GRACE_S = 2.0
 # What must not reach the servers: the caller's own module path and its thread limits.
 NOT_INHERITED = ("PYTHONPATH", "PYTHONHOME", "SPARK_HOME", "PYSPARK_PYTHON", "OMP_NUM_THREADS")
 
@@ -121,7 +122,7 @@ def down(config: LocalConfig, names: Sequence[str], report: Report) -> None:
         state_dir, lambda holder: report(f"waiting for another ./aiic (pid {holder}) to finish")
     ):
         for name in names:
-            _stop(config, name, report)
+            _stop(config, name, report, config.stack.stop_grace_s)
 
 
 def status(config: LocalConfig, wanted: Sequence[Component]) -> list[ComponentStatus]:
@@ -153,7 +154,10 @@ def _keeps_running(config: LocalConfig, component: Component, report: Report) ->
         report(f"{component.name}: settings or model changed, restarting")
     else:
         report(f"{component.name}: had died, starting again")
-    _stop(config, component.name, report)
+        # What it left behind has nothing to finish any more, and what others wait for must not wait for it.
+        _stop(config, component.name, report, min(LEFT_GRACE_S, config.stack.stop_grace_s))
+        return False
+    _stop(config, component.name, report, config.stack.stop_grace_s)
     return False
 
 
@@ -225,12 +229,12 @@ def _wait_healthy(config: LocalConfig, wanted: Sequence[Component], started: flo
         time.sleep(POLL_S)
 
 
-def _stop(config: LocalConfig, name: str, report: Report) -> None:
+def _stop(config: LocalConfig, name: str, report: Report, grace_s: float) -> None:
     """End one component's group and forget it; forgetting comes last, so that a crash can be repeated."""
     running = state.load(config.stack.state_dir, name)
     if running is None:
         return
-    ended = process.end_group(running.process, config.stack.stop_grace_s)
+    ended = process.end_group(running.process, grace_s)
     state.forget(config.stack.state_dir, name)
     report(f"{name}: stopped" if ended else f"{name}: was not running any more")
 

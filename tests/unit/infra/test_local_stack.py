@@ -127,6 +127,19 @@ def test_one_that_died_is_started_again(config: LocalConfig) -> None:
     assert stack.status(config, [server])[0].health == "up"
 
 
+def test_what_a_dead_one_left_behind_is_not_waited_for(config: LocalConfig) -> None:
+    web = web_server(free_port())
+    stubborn = "(trap '' TERM; sleep 300) & exec \"$@\""
+    server = replace(web, argv=("/bin/sh", "-c", stubborn, "sh", *web.argv))
+    patient = with_stack(config, stop_grace_s=60.0)
+    up(patient, server)
+    os.kill(pid_of(patient), signal.SIGKILL)
+    until_dead(patient)
+    began_s = time.monotonic()
+    assert up(patient, server)[:2] == ["web: had died, starting again", "web: stopped"]
+    assert time.monotonic() - began_s < 30
+
+
 def test_settings_files_are_written_before_the_start(config: LocalConfig, tmp_path: Path) -> None:
     path = tmp_path / "deep" / "settings"
     up(config, replace(web_server(free_port()), files={path: "key=value\n"}))
