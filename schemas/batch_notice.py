@@ -34,7 +34,7 @@ class BatchNotice:
     A notice that comes twice starts one run the more, which finds everything computed.
     """
 
-    day: str = field(metadata={"min_length": 10, "max_length": 10, "doc": "day of the listings, YYYY-MM-DD"})
+    day: str = field(metadata={"format": "date", "doc": "day of the listings"})
     listings: str = field(
         default="",
         metadata={"max_length": 4_000, "doc": "file or folder; empty: <warehouse>/incoming/<day>"},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import threading
 import time
@@ -29,6 +28,7 @@ from pipelines.tunnel.stream_config import job_name
 from schemas.dead_letter import DeadLetter
 from schemas.parse import parse_record
 from schemas.results import KnowledgeResults
+from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOG = ROOT / "infra/demo/catalog"
@@ -144,10 +144,7 @@ def wait_for(read: Callable[[], Any], enough: Callable[[Any], bool]) -> Any:
 def own_env(state_dir: Path) -> dict[str, str]:
     """Variables for a stack of its own: free ports, its own state."""
     names = ("KAFKA_PORT", "KAFKA_CONTROLLER_PORT", "FLINK_PORT", "FLINK_RPC_PORT")
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in names]
-    ports = {f"AIIC_{name}": str(one.getsockname()[1]) for name, one in zip(names, held, strict=True)}
-    for one in held:
-        one.close()
+    ports = {f"AIIC_{name}": str(port) for name, port in zip(names, free_ports(len(names)), strict=True)}
     return {**os.environ, **ports, "AIIC_STACK_STATE_DIR": str(state_dir)}
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 # Airflow reads these when it is imported; its own home must not be the one of a person's runs.
@@ -48,10 +49,7 @@ class Broker:
 def broker(tmp_path_factory):
     """Kafka up; ended with the session."""
     names = ("KAFKA_PORT", "KAFKA_CONTROLLER_PORT")
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in names]
-    ports = {f"AIIC_{name}": str(one.getsockname()[1]) for name, one in zip(names, held, strict=True)}
-    for one in held:
-        one.close()
+    ports = {f"AIIC_{name}": str(port) for name, port in zip(names, free_ports(len(names)), strict=True)}
     env = {**os.environ, **ports, "AIIC_STACK_STATE_DIR": str(tmp_path_factory.mktemp("stack"))}
     made = Broker(env, f"127.0.0.1:{ports['AIIC_KAFKA_PORT']}")
     try:

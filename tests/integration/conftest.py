@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import psutil
 import pytest
 
 from infra.local.config import load_config
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 REUSE = "AIIC_TEST_REUSE_STACK"
@@ -61,10 +61,7 @@ def running_stack(env: Mapping[str, str]) -> RunningStack:
 def own_settings(state_dir: Path) -> dict[str, str]:
     """Variables for a stack of its own: free ports, its own state."""
     names = ("KAFKA_PORT", "KAFKA_CONTROLLER_PORT", "DISCRIMINATOR_PORT", "ENCODER_PORT")
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in names]
-    ports = {f"AIIC_{name}": str(one.getsockname()[1]) for name, one in zip(names, held, strict=True)}
-    for one in held:
-        one.close()
+    ports = {f"AIIC_{name}": str(port) for name, port in zip(names, free_ports(len(names)), strict=True)}
     return {**os.environ, **ports, "AIIC_STACK_STATE_DIR": str(state_dir)}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from schemas.topics import CHANGES, RESULTS, TOPICS
 from tests.http_service import Client
 from tests.integration.conftest import RunningStack
 from tests.merge_server import Merge
+from tests.ports import free_ports
 from tests.promql import metrics_in, names_on
 from tests.stream_tunnel import CATALOG, ROOT, Model, Tunnel, own_env, release_demo, wait_for
 from tests.unit.infra.test_dashboard import VLLM, queries
@@ -68,10 +68,7 @@ class Whole:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     folder, warehouse = tmp_path_factory.mktemp("operations"), tmp_path_factory.mktemp("warehouse")
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
-    ports = {f"AIIC_{name}_PORT": str(one.getsockname()[1]) for name, one in zip(PORTS, held, strict=True)}
-    for one in held:
-        one.close()
+    ports = {f"AIIC_{name}_PORT": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
     model = Model()
     with valkey_server() as store:
         env = own_env(folder) | ports | {"AIIC_WAREHOUSE": str(warehouse), "AIIC_LOOKUP_STORE": store}
