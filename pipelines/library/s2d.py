@@ -20,7 +20,7 @@ from pipelines.library.pairs import Floats, ItemPairs, encoded_text, item_pairs,
 from pipelines.library.ranker import Ranker
 from pipelines.library.recogniser import RecogniserConfig
 from pipelines.library.resolve import resolve
-from pipelines.library.scorer import KeyVectors, Scorer
+from pipelines.library.scorer import EMPTY, KeyVectors, Scorer
 from pipelines.ontology.release import Release
 from schemas.image import ItemImages
 from schemas.listing import Listing
@@ -150,10 +150,14 @@ class S2D:
 
     def _rank(self, items: Sequence[ItemPairs], keys: Mapping[str, Floats]) -> list[list[Floats]]:
         """Probabilities of all candidates, by item and pair."""
+        rows = [keys[item.category.category_id] if self.scorer else EMPTY for item in items]
+        return self._rank_by(items, rows)
+
+    def _rank_by(self, items: Sequence[ItemPairs], rows: Sequence[Floats]) -> list[list[Floats]]:
+        """As `_rank`, each item with key vectors of its own. Shapes: one (keys, d) an item."""
         if self.scorer:
-            for item in items:
-                scores = self.scorer.logits(item, keys[item.category.category_id])
-                for pair, found in zip(item.pairs, scores, strict=True):
+            for item, keys in zip(items, rows, strict=True):
+                for pair, found in zip(item.pairs, self.scorer.logits(item, keys), strict=True):
                     pair.scores = found
         flat = self.ranker.probabilities([pair for item in items for pair in item.pairs])
         ranked: list[list[Floats]] = []

@@ -200,7 +200,7 @@ class ReducedS2D(S2D):
         started_s = time.perf_counter()
         keys = await self._keys.of(job.category for job in asked) if self.scorer else {}
         rows = [keys[job.category.category_id][list(job.left)] for job in asked] if keys else []
-        ranked = await asyncio.to_thread(self._ranked, items, rows)
+        ranked = await asyncio.to_thread(self._rank_by, items, rows)
         usage.seconds["rank"] += time.perf_counter() - started_s
         return items, ranked
 
@@ -239,19 +239,6 @@ class ReducedS2D(S2D):
             item_pairs(number, job.listing, job.document, category, similar, top_k=self.config.top_k)
             for number, (job, category, similar) in enumerate(zip(jobs, categories, found, strict=True))
         ]
-
-    def _ranked(self, items: Sequence[ItemPairs], rows: Sequence[Floats]) -> list[list[Floats]]:
-        """As `S2D._rank`, where each item has key vectors of its own: items of one category have different keys left."""
-        if self.scorer:
-            for item, keys in zip(items, rows, strict=True):
-                for pair, found in zip(item.pairs, self.scorer.logits(item, keys), strict=True):
-                    pair.scores = found
-        flat = self.ranker.probabilities([pair for item in items for pair in item.pairs])
-        ranked: list[list[Floats]] = []
-        for item in items:
-            ranked.append(flat[: len(item.pairs)])
-            flat = flat[len(item.pairs) :]
-        return ranked
 
     async def _ask(self, opened: Sequence[OpenPair], jobs: Sequence[_Job], usage: Usage) -> list[Answer]:
         meta, point = self.ranker.meta, self._point()
