@@ -15,10 +15,9 @@ from pipelines.library.answers import Answer
 from pipelines.library.candidates import ItemText, names_match
 from pipelines.library.keys import KeyView
 from pipelines.library.pairs import ItemPairs
+from pipelines.reduction.lend import standing
 from schemas.image import IMAGES
-from schemas.knowledge import Evidence
 from schemas.listing import Listing
-from udfs.document import ATTRIBUTES
 from udfs.tokens import stem
 
 NEAR_WORDS = 4
@@ -66,7 +65,10 @@ class LastAnswers:
                 or _touches(changed, near, before.listing, item.listing, view)
             ):
                 continue
-            evidence = [_standing(one, item.listing) for one in answer.evidence]
+            evidence = [
+                one if one.source_field.startswith(IMAGES) else standing(one, item.listing)
+                for one in answer.evidence
+            ]
             if None not in evidence:
                 found[place] = replace(answer, evidence=tuple(one for one in evidence if one))
         return found
@@ -120,22 +122,3 @@ def _touches(
         if before.attributes.get(name) != after.attributes.get(name)
     }
     return any(names_match(name, view) for name in attributes)
-
-
-def _standing(evidence: Evidence, listing: Listing) -> Evidence | None:
-    """The evidence where its words stand now; None where they do not stand once."""
-    name = evidence.source_field
-    if name.startswith(IMAGES):
-        return evidence
-    if name.startswith(ATTRIBUTES):
-        raw = listing.attributes.get(name.removeprefix(ATTRIBUTES))
-    else:
-        raw = {"title": listing.title, "description": listing.description, "brand": listing.brand}.get(name)
-    if raw is None or not evidence.words:
-        return None
-    if raw[evidence.start : evidence.end] == evidence.words:
-        return evidence
-    if raw.count(evidence.words) != 1:
-        return None
-    start = raw.index(evidence.words)
-    return replace(evidence, start=start, end=start + len(evidence.words))
