@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.services.serve import http_server
+from tests.ports import free_ports
 
 PATIENCE_S = 30.0
 
@@ -64,8 +64,7 @@ class Client:
 @contextmanager
 def served(app: Any, key: str) -> Iterator[Client]:
     """The application on a free port until the block ends. Errors: TimeoutError."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    [port] = free_ports(1)
     server = http_server(app, "127.0.0.1", port)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -27,6 +27,7 @@ from infra.local.process import ProcessId, identify
 from infra.local.state import load
 from infra.status_page import look
 from pipelines.tunnel.stream_config import job_name
+from tests.ports import free_ports
 from udfs.version import event_ms_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +42,6 @@ PORTS = (
     "MERGE_PORT",
     "ENCODER_PORT",
 )
-FIRST_PORT, LAST_PORT = 21_400, 21_599
 TIERS = ("nearline", "realtime")
 KEPT = ("kafka", "flink", "merge", "lookup")
 START_S, END_S = 600.0, 60.0
@@ -174,7 +174,7 @@ def _described(real_model: bool) -> ChaosStack:
     state, warehouse = FOLDER / "state", FOLDER / "warehouse"
     env = {**os.environ, "AIIC_STACK_STATE_DIR": str(state), "AIIC_WAREHOUSE": str(warehouse)}
     env["OMP_NUM_THREADS"] = "1"
-    env |= {f"AIIC_{name}": str(port) for name, port in zip(PORTS, _free_ports(len(PORTS)), strict=True)}
+    env |= {f"AIIC_{name}": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
     url = f"http://127.0.0.1:{env['AIIC_ENCODER_PORT']}/v1"
     env |= {"AIIC_ENCODER_URL": url, "AIIC_DISCRIMINATOR_URL": url, "AIIC_DISCRIMINATOR_MODEL": "any"}
     if not real_model:
@@ -252,16 +252,6 @@ def is_the_same(left: ProcessId) -> bool:
         return identify(left.pid) == left
     except ProcessLookupError:
         return False
-
-
-def _free_ports(number: int) -> list[int]:
-    found: list[int] = []
-    for port in range(FIRST_PORT, LAST_PORT + 1):
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            found.append(port)
-        if len(found) == number:
-            return found
-    raise RuntimeError(f"no {number} free ports from {FIRST_PORT} to {LAST_PORT}")
 
 
 def _listens(port: int) -> bool:

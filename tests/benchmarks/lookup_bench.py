@@ -14,7 +14,6 @@ import multiprocessing
 import os
 import random
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from pipelines.tunnel.store import ItemRows
 from pipelines.tunnel.store_knowledge import KnowledgeStore
 from schemas.knowledge import NOT_STATED, STATED, Evidence, KnowledgeRow, Provenance
 from tests.benchmarks.parts import ROOT, write_part
+from tests.ports import free_ports
 from udfs.version import version_of, with_digest
 
 ATTRIBUTES, BATCH, CONNECTIONS = 12, 50, 16
@@ -210,8 +210,7 @@ def run(folder: Path, load: Load) -> dict[str, float]:
     key = add_key(folder / "state/lookup/keys.toml", "bench")
     with (folder / "state/lookup/keys.toml").open("a", encoding="utf-8") as keys:
         keys.write("items_per_s = 1e9\nburst = 1000000000\n")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    [port] = free_ports(1)
     env = {**os.environ, "AIIC_STACK_STATE_DIR": str(folder / "state"), "PYTHONPATH": str(ROOT)}
     words = [sys.executable, "-m", "jobs.cli", "serve", "--no-follow", "--port", str(port)]
     service = subprocess.Popen(words, env=env, cwd=ROOT)

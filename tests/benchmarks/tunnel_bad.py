@@ -14,7 +14,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import sys
 import time
 from collections import Counter
@@ -41,6 +40,7 @@ from schemas.topics import ITEM_EVENTS, RESULTS, TOPICS, topic_plan
 from tests.benchmarks.parts import BENCH
 from tests.benchmarks.tunnel_bad_messages import Fields, Sent, bad_events, bad_results, good_events
 from tests.merge_server import Merge, changes_in, table_state
+from tests.ports import free_ports
 from tests.stream_tunnel import CATALOG, Model, Tunnel, own_env, release_demo
 
 Say = Callable[[str], None]
@@ -147,8 +147,7 @@ def servers_for(folder: Path, say: Say) -> Iterator[Servers]:
     for role in ("ENCODER", "DISCRIMINATOR"):
         env |= {f"AIIC_{role}_URL": model.server.url, f"AIIC_{role}_MODEL": "any"}
     tunnel = Tunnel(env, folder / "warehouse", model)
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        merge = Merge(tunnel.config.kafka_servers, tunnel.warehouse, held.getsockname()[1], MERGE_WORDS)
+    merge = Merge(tunnel.config.kafka_servers, tunnel.warehouse, free_ports(1)[0], MERGE_WORDS)
     try:
         tunnel.aiic("up", "--only", "kafka,flink")
         apply_topics(tunnel.config.kafka_servers, TOPICS)

@@ -9,7 +9,6 @@ from the topics, and in the replayed changes is compared row by row, history by 
 from __future__ import annotations
 
 import shutil
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -40,6 +39,7 @@ from tests.benchmarks.tunnel_oracle import Key, expected_of_rows, faults_of_fact
 from tests.benchmarks.tunnel_worlds import History, deliveries, random_history
 from tests.integration.conftest import RunningStack, own_settings, running_stack
 from tests.merge_server import Merge, changes_in, table_state
+from tests.ports import free_ports
 
 Say = Callable[[str], None]
 State = dict[Key, KnowledgeRow]
@@ -104,8 +104,7 @@ class Servers:
 @contextmanager
 def servers_for(folder: Path, say: Say) -> Iterator[Servers]:
     """Broker, topics and lookup service up, the merge not yet started; all ended at the end. Errors: RuntimeError."""
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        lookup_port, merge_port = one.getsockname()[1], other.getsockname()[1]
+    lookup_port, merge_port = free_ports(2)
     warehouse = folder / "warehouse"
     env = {**own_settings(folder / "state"), "AIIC_LOOKUP_PORT": str(lookup_port)}
     stack = running_stack({**env, "AIIC_WAREHOUSE": str(warehouse)})

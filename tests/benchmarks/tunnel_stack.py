@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -39,6 +38,7 @@ from pipelines.ontology.store import OntologyStore, Source
 from pipelines.tunnel.stream_config import job_name
 from schemas.topics import TOPICS
 from tests.benchmarks.tunnel_servers import DISCRIMINATOR, ENCODER, ModelServers
+from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "demo"
@@ -165,10 +165,7 @@ def end_stack(config: LocalConfig, say: Say) -> None:
 
 def own_env(folder: Path) -> dict[str, str]:
     """Variables for a stack of its own: free ports, its own state and warehouse."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
-    ports = {f"AIIC_{name}": str(one.getsockname()[1]) for name, one in zip(PORTS, held, strict=True)}
-    for one in held:
-        one.close()
+    ports = {f"AIIC_{name}": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
     places = {"AIIC_STACK_STATE_DIR": str(folder / "state"), "AIIC_WAREHOUSE": str(folder / "warehouse")}
     # What `./aiic` gives the servers that it starts: waiting threads of one must not spin on the cores of the others.
     as_aiic = {"AIIC_HOME": str(ROOT), "OMP_WAIT_POLICY": "passive"}

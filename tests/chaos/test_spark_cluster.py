@@ -14,6 +14,7 @@ import pytest
 
 from infra.spark_submit import ENGINES_BIN
 from tests.chaos.conftest import STEP_TIMEOUT_S, command_of, kill_group, wait_until
+from tests.ports import free_ports
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 LOOPBACK = "127.0.0.1"
@@ -82,8 +83,7 @@ class Cluster:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    with socket.create_server((LOOPBACK, 0)) as held:
-        port = held.getsockname()[1]
+    [port] = free_ports(1)
     made = Cluster(tmp_path, port)
     try:
         made.start(workers=2)

@@ -19,6 +19,7 @@ import pytest
 from infra import kafka
 from infra.kafka import KafkaUnavailable, Topic, TopicMismatch
 from tests.integration.conftest import RunningStack, own_settings, running_stack
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.integration
 
@@ -119,8 +120,7 @@ def test_a_topic_of_another_shape_is_refused(stack: RunningStack) -> None:
 
 
 def test_no_broker_is_a_clear_error() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        servers = f"127.0.0.1:{free.getsockname()[1]}"
+    servers = f"127.0.0.1:{free_ports(1)[0]}"
     assert not kafka.ping(servers, timeout_s=1.0)
     with pytest.raises(KafkaUnavailable, match=r"run `\./aiic up --only kafka`"):
         kafka.wait_ready(servers, timeout_s=0.5)

@@ -6,7 +6,6 @@ import json
 import os
 import random
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -30,6 +29,7 @@ from schemas.results import KnowledgeResults
 from schemas.topics import CHANGES, RESULTS, topic_plan
 from tests.http_service import Client
 from tests.integration.conftest import RunningStack, own_settings, running_stack
+from tests.ports import free_ports
 from tests.unit.pipelines.tunnel.test_store import row
 from tests.unit.pipelines.tunnel.test_subscription import token_at_end
 from udfs.version import ITEM_ATTR, settle, with_digest
@@ -70,8 +70,7 @@ def wait(what: Callable[[], Any], expected: Any) -> None:
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """A stack of its own with broker, topics and lookup service."""
     folder = tmp_path_factory.mktemp("lookup")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    [port] = map(str, free_ports(1))
     env = {**own_settings(folder), "AIIC_LOOKUP_PORT": port, "AIIC_WAREHOUSE": str(folder / "warehouse")}
     made = running_stack(env)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -25,6 +24,7 @@ from schemas.results import KnowledgeResults
 from schemas.topics import RESULTS, TOPICS
 from tests.integration.conftest import RunningStack, own_settings, running_stack
 from tests.merge_server import PATIENCE_S, Merge, changes_in, table_state
+from tests.ports import free_ports
 from tests.unit.pipelines.tunnel.knowledge_rows import knowledge_row
 from tests.valkey_server import valkey_server
 from udfs.version import settle
@@ -41,8 +41,7 @@ State = Mapping[tuple[str, str], KnowledgeRow]
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """A broker with its topics; the lookup service is started by the test."""
     folder = tmp_path_factory.mktemp("reconcile")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    [port] = map(str, free_ports(1))
     env = {**own_settings(folder), "AIIC_LOOKUP_PORT": port, "AIIC_WAREHOUSE": str(folder / "warehouse")}
     made = running_stack(env)
     try:
@@ -55,8 +54,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 @pytest.fixture
 def merge(stack: RunningStack) -> Iterator[Merge]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    [port] = free_ports(1)
     made = Merge(stack.kafka_servers, Path(stack.env["AIIC_WAREHOUSE"]), port)
     made.start()
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,6 +24,7 @@ from schemas.results import KnowledgeResults
 from schemas.topics import CHANGES, DEAD_SUFFIX, RESULTS, TOPICS
 from tests.integration.conftest import RunningStack, own_settings, running_stack
 from tests.merge_server import PATIENCE_S, Merge, changes_in, table_state, written
+from tests.ports import free_ports
 from tests.unit.pipelines.tunnel.knowledge_rows import knowledge_row
 from udfs.version import settle
 
@@ -66,8 +66,7 @@ def servers(broker: RunningStack) -> str:
 
 @pytest.fixture
 def merge(servers: str, tmp_path: Path) -> Iterator[Merge]:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port = held.getsockname()[1]
+    [port] = free_ports(1)
     made = Merge(servers, tmp_path / "warehouse", port)
     try:
         yield made

@@ -18,6 +18,7 @@ from infra.local import process, stack, state
 from infra.local.component import Component, Need, Port
 from infra.local.config import LocalConfig, load_config, with_stack
 from infra.local.stack import StackError
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[3]
 START_AND_WAIT = "\n".join(
@@ -37,9 +38,7 @@ def config_at(folder: Path) -> LocalConfig:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 def answers(url: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ from infra import fake_vllm
 from infra.fake_vllm import FakeVllm
 from infra.vllm import BadReply, CompletionClient, EncoderClient, RequestRefused, ServerUnavailable
 from schemas.inference import Token
+from tests.ports import free_ports
 
 T = TypeVar("T")
 QUICK: dict[str, Any] = {"timeout_s": 3.0, "attempts": 2, "backoff_s": 0.01}
@@ -112,9 +112,7 @@ def test_missing_or_infinite_vectors_are_refused(mode: str) -> None:
 
 
 def test_a_dead_server_is_reported_in_bounded_time() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    [port] = free_ports(1)
     started = time.monotonic()
     with pytest.raises(ServerUnavailable, match="is the server up"):
         asyncio.run(complete(attempts=3)(f"http://127.0.0.1:{port}/v1"))

@@ -38,6 +38,7 @@ from schemas.contract import contract_of
 from schemas.report import RunReport
 from schemas.topics import CHANGES, RESULTS
 from tests.http_service import served
+from tests.ports import free_ports
 from tests.promql import names_on
 
 NOW_MS = 1_790_000_000_000
@@ -105,8 +106,7 @@ def by_name(part: Part) -> dict[str, float]:
 @pytest.fixture
 def nowhere(tmp_path: Path) -> Places:
     """Places where nobody is."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    [port] = free_ports(1)
     at = f"http://127.0.0.1:{port}"
     return Places(f"127.0.0.1:{port}", at, at, at, at, at, at, tmp_path)
 
