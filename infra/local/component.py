@@ -30,6 +30,7 @@ class Component:
 
     `healthy` answers within about two seconds and never raises. `env` is added to the caller's environment.
     `files` are settings, written just before the start.
+    `niceness`: how far it gives way to the others where cores are short, 0 to 19.
     `identity` names what is served (a model, a data format): with the command it decides about a restart.
     """
 
@@ -43,9 +44,10 @@ class Component:
     identity: str
     model: str | None = None
     files: Mapping[Path, str] = field(default_factory=dict)
+    niceness: int = 0
 
     def fingerprint(self) -> str:
         """Digest of everything that a running process must have been started with."""
         files = sorted((str(path), text) for path, text in self.files.items())
-        parts = [self.argv, sorted(self.env.items()), files, self.identity]
+        parts = [self.argv, sorted(self.env.items()), files, self.identity, self.niceness]
         return hashlib.sha256(json.dumps(parts).encode("utf-8")).hexdigest()

@@ -16,6 +16,8 @@ PORT_VARIABLE = "AIIC_MERGE_PORT"
 DEFAULT_PORT = 18140
 START_TIMEOUT_S = 900.0
 """A first start reads the whole table once."""
+GIVES_WAY = 10
+"""Commits are due in tens of seconds, what runs beside them answers in one."""
 
 
 def merge_component(
@@ -37,6 +39,7 @@ def merge_component(
         healthy=lambda: healthy(page_url(config, env)),
         start_timeout_s=START_TIMEOUT_S,
         identity=str(warehouse.absolute()),
+        niceness=GIVES_WAY,
     )
 
 

@@ -37,4 +37,5 @@ def metrics_component(config: LocalConfig, env: Mapping[str, str] = os.environ) 
         healthy=lambda: healthy(f"http://{config.stack.host}:{port}"),
         start_timeout_s=START_TIMEOUT_S,
         identity="metrics-1",
+        niceness=10,
     )

@@ -19,6 +19,8 @@ POLL_S = 0.1
 # The child waits for a line before it becomes the real program. If its starter dies before the pid is on
 # record, the pipe closes, `read` fails and nothing is left running that nobody knows of.
 WAIT_FOR_GO = 'read -r go && exec "$@" </dev/null'
+# Linux may share out a core by session first ("autogroup"): there a niceness counts within the session alone.
+GIVE_WAY = 'read -r go && { echo "$0" > /proc/self/autogroup; } 2>/dev/null; [ -n "$go" ] && exec nice -n "$0" "$@" </dev/null'
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +59,16 @@ class HeldProcess:
         self._child.stdin.close()
 
 
-def hold(argv: Sequence[str], env: Mapping[str, str], log: Path, cwd: Path) -> HeldProcess:
+def hold(argv: Sequence[str], env: Mapping[str, str], log: Path, cwd: Path, niceness: int = 0) -> HeldProcess:
     """Start `argv` in a new session, its output appended to `log`, held until `go` is called.
 
+    `niceness`: how far it gives way to others where cores are short, 0 to 19.
     Errors: OSError when it cannot be started.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         child = subprocess.Popen(
-            ["/bin/sh", "-c", WAIT_FOR_GO, "sh", *argv],
+            ["/bin/sh", "-c", *((GIVE_WAY, str(niceness)) if niceness else (WAIT_FOR_GO, "sh")), *argv],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -189,7 +189,13 @@ def _start(config: LocalConfig, component: Component, env: Mapping[str, str]) ->
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     inherited = {key: value for key, value in env.items() if key not in NOT_INHERITED}
-    held = process.hold(component.argv, {**inherited, **component.env}, log, config.stack.state_dir)
+    held = process.hold(
+        component.argv,
+        {**inherited, **component.env},
+        log,
+        config.stack.state_dir,
+        component.niceness,
+    )
     running = state.Running(
         name=component.name,
         process=held.identity,

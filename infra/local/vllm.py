@@ -17,6 +17,9 @@ from infra.local.config import INFERENCE_PYTHON, ROOT, LocalConfig, VllmSection
 MODEL_ID_FILE = "aiic_model.json"
 # torch.compile writes C++; without a compiler the server still works, about 3 times slower.
 CXX_COMPILERS = ("g++", "clang++")
+DISCRIMINATOR = "discriminator"
+# A reply takes seconds of every core: what needs none must not wait behind it.
+GIVES_WAY = 5
 
 
 def vllm_component(name: str, section: VllmSection, config: LocalConfig) -> Component:
@@ -35,6 +38,7 @@ def vllm_component(name: str, section: VllmSection, config: LocalConfig) -> Comp
         start_timeout_s=section.start_timeout_s,
         identity=model_digest(section.model_dir),
         model=model_name(section.model_dir),
+        niceness=GIVES_WAY if name == DISCRIMINATOR else 0,
     )
 
 

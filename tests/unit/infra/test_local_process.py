@@ -76,6 +76,20 @@ def test_the_child_is_the_command_itself_with_log_and_folder(start: Start, tmp_p
     assert os.getsid(identity.pid) == identity.pid
 
 
+def test_a_child_gives_way_to_others_and_still_waits_for_go(tmp_path: Path) -> None:
+    groups = Path("/proc/self/autogroup")  # not every Linux has it
+    code = "import os; print('nice', os.getpriority(os.PRIO_PROCESS, 0))"
+    code += f"; print(open({str(groups)!r}).read())" if groups.exists() else ""
+    log, command = tmp_path / "log", (sys.executable, "-c", code, "a 'word'")
+    held = process.hold(command, os.environ, log, tmp_path, niceness=7)
+    time.sleep(0.2)
+    assert log.read_text() == "", "it must not run before it is on record"
+    held.go()
+    until(lambda: "nice" in log.read_text())
+    process.end_group(held.identity, grace_s=1.0)
+    assert log.read_text().split()[:2] == ["nice", "7"] and log.read_text().split()[-1] == "7"
+
+
 def test_a_running_process_is_alive_and_a_killed_one_is_not(start: Start) -> None:
     identity = start("sleep", "60")
     assert process.alive(identity)
