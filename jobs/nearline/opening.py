@@ -9,6 +9,7 @@ from pathlib import Path
 from jobs.released import find_release
 from pipelines.library.rows import Stamp
 from pipelines.library.s2d import S2D
+from pipelines.tunnel.asking import TellingDiscriminator
 from pipelines.tunnel.daily_item_knowledge import generations_file
 from pipelines.tunnel.generation import generation_of
 from pipelines.tunnel.realtime import TIER as REALTIME
@@ -39,6 +40,7 @@ def open_worker(config: StreamConfig, tier: str, patience: Patience, clock: Call
     recogniser = open_recogniser(settings)
     if tier == REALTIME and isinstance(recogniser, S2D):
         recogniser.lender = LastAnswers()
+        recogniser.discriminator = TellingDiscriminator(recogniser.discriminator)
     version, model = recogniser.ontology_version, recogniser.model
     generation = generation_of(generations_file(warehouse), version, model, f"stream-{tier}")
     return Worker(

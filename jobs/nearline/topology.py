@@ -8,7 +8,7 @@ from pyflink.common import Time, Types
 from pyflink.datastream import AsyncDataStream, KeyedProcessFunction
 
 from infra.flink import OUT_TYPE, FlinkConfig, kafka_sink, kafka_source, stream_environment
-from jobs.nearline.compute import COUNTED, Compute, Tally
+from jobs.nearline.compute import COUNTED, LATER, Compute, Finish, Tally
 from jobs.nearline.operators import CHECKED, CheckMessage
 from pipelines.tunnel.nearline import TIER as NEARLINE
 from pipelines.tunnel.stream_config import StreamConfig, job_name
@@ -32,8 +32,9 @@ def run_job(
     topics: tuple[str, ...],
     state: KeyedProcessFunction,
     give_up_s: float | None,
+    at_once_s: float | None = None,
 ) -> None:
-    """Build and submit the job of one tier."""
+    """Build and submit the job of one tier. `at_once_s`: what takes longer is waited for by an operator of its own."""
     flink = FlinkConfig(config.servers, config.checkpoints, config.parallelism, config.checkpoint_ms)
     environment, tables = stream_environment(flink)
     sources = [kafka_source(tables, flink, topic, job_name(tier)) for topic in topics]
@@ -46,9 +47,18 @@ def run_job(
     due = sound.key_by(lambda row: row[1], Types.STRING()).process(state, OUT_TYPE).name("state").uid("state")
     patience = Time.seconds(LONGEST_OUTAGE_S)
     computed = AsyncDataStream.unordered_wait(
-        due, Compute(config, tier, give_up_s), patience, config.capacity, OUT_TYPE
+        due, Compute(config, tier, give_up_s, at_once_s), patience, config.capacity, OUT_TYPE
     )
     computed = computed.name("compute").uid("compute")
+    if at_once_s is not None:
+        later = computed.filter(lambda row: row[0] == LATER).name("later").uid("later")
+        finished = AsyncDataStream.unordered_wait(
+            later, Finish(config, tier, give_up_s), patience, config.capacity, OUT_TYPE
+        )
+        # A task of its own: it waits, and must not let what comes before it wait.
+        finished = finished.name("finish").uid("finish").start_new_chain()
+        ready = computed.filter(lambda row: row[0] != LATER).name("ready").uid("ready")
+        computed = ready.union(finished)
     said = computed.filter(lambda row: row[0] != COUNTED).name("said").uid("said")
     # In an operator of its own: what follows an asynchronous operator in one chain runs in a thread without counters.
     counted = computed.filter(lambda row: row[0] == COUNTED).name("counted").uid("counted")
