@@ -14,7 +14,10 @@ DAY = "{{ params.day or dag_run.partition_key or (dag_run.logical_date or dag_ru
 COMMON = ["--day", DAY, "--warehouse", "{{ params.warehouse }}", "--ontology", "{{ params.ontology }}"]
 INPUT = ["--listings", "{{ params.listings }}", "--limit", "{{ params.limit }}"]
 MODE = ["--discriminator", "{{ params.discriminator }}", "--images", "{{ params.images }}"]
-MODE += ["--precision", "{{ params.precision }}"]
+MODE += ["--precision", "{{ params.precision }}", "--reduce", "{{ params.reduce }}"]
+PRICE = ["--machine-hour", "{{ params.machine_hour }}"]
+# What `pipelines.reduction.config.reduce_of` reads; a test compares.
+PART = "(sku|attribute|shared|flow|differential)"
 
 DOC = """
 ### daily_item_knowledge
@@ -28,6 +31,8 @@ The listings of one day become rows of `item_knowledge`. One run a day, of the d
 | `report` | `report.json`, `report.html` beside the plan | it only reads |
 
 - **Run one day**: `./aiic run --day 2026-11-01 --listings F --ontology NAME`, or in the web page with *Trigger*.
+- **Leave out what need not be computed**: parameter `reduce`, `paper` or `all`; with `differential` among its parts, pairs whose
+  text, ontology entry and models are those of an earlier day cost nothing.
 - **Backfill**: `./aiic airflow backfill create --dag-id daily_item_knowledge --from-date 2026-11-01 --to-date 2026-11-07`,
   both days included; listings of a day are looked for in `<warehouse>/incoming/<day>/`. An old day cannot undo newer
   knowledge: rows are ordered by the time of their input. Add `--reprocess-behavior failed` to repeat failed days only.
@@ -53,6 +58,13 @@ with DAG(
         "discriminator": Param("cascade", enum=["cascade", "all", "off"], description="who answers"),
         "images": Param("off", enum=["off", "ocr", "vision", "both"], description="who reads images"),
         "precision": Param(0, type="number", minimum=0, description="precision wanted; 0: the best F1"),
+        "reduce": Param(
+            "off",
+            type="string",
+            pattern=f"^(off|paper|all|{PART}(,{PART})*)$",
+            description="what need not be computed: off, paper, all, or parts with commas between",
+        ),
+        "machine_hour": Param(0.1, type="number", minimum=0, description="price of a machine hour"),
         "limit": Param(0, type="integer", minimum=0, description="first listings only; 0: all"),
     },
     tags=["item-center", "offline"],
@@ -69,5 +81,5 @@ with DAG(
     merge = spark_job(
         "merge", JOB, ["merge", *COMMON], pool=WRITER_POOL, execution_timeout=timedelta(hours=2)
     )
-    report = spark_job("report", JOB, ["report", *COMMON], execution_timeout=timedelta(minutes=30))
+    report = spark_job("report", JOB, ["report", *COMMON, *PRICE], execution_timeout=timedelta(minutes=30))
     plan >> recognise >> merge >> report

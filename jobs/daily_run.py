@@ -11,6 +11,8 @@ from typing import Any
 from infra.airflow import AirflowHome, start_run
 from infra.spark_submit import DEFAULT_MASTER, start_spark_job
 from jobs.run_watch import watch
+from pipelines.reduction.config import OFF
+from pipelines.reduction.ledger import MACHINE_HOUR
 from pipelines.tunnel.day_lock import day_lock
 from pipelines.tunnel.plan_folder import PlanFolder, current_plan, day_folder, forget_error, noted_error
 from pipelines.tunnel.run_summary import STEPS
@@ -34,6 +36,8 @@ class DailyRun:
     discriminator: str = "cascade"
     images: str = "off"
     precision: float = 0.0
+    reduce: str = OFF
+    machine_hour: float = MACHINE_HOUR
     limit: int = 0
     master: str = DEFAULT_MASTER
 
@@ -74,6 +78,8 @@ def _conf(run: DailyRun) -> dict[str, Any]:
         "discriminator": run.discriminator,
         "images": run.images,
         "precision": run.precision,
+        "reduce": run.reduce,
+        "machine_hour": run.machine_hour,
         "limit": run.limit,
     }
 
@@ -81,7 +87,7 @@ def _conf(run: DailyRun) -> dict[str, Any]:
 def _arguments(run: DailyRun) -> list[str]:
     words = ["all"]
     for name, value in _conf(run).items():
-        words += [f"--{name}", str(value)]
+        words += [f"--{name.replace('_', '-')}", str(value)]
     return words
 
 

@@ -25,6 +25,7 @@ from pipelines.ontology.interchange import load_interchange
 from pipelines.ontology.make_release import make_release, release_folder
 from pipelines.ontology.release import Release, open_release
 from pipelines.ontology.store import OntologyStore, Source
+from pipelines.reduction.config import NOTHING_REDUCED, Reduce, require_no_images
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,13 +33,18 @@ EVALUATION_STORE = ROOT / "build" / "evaluation"
 
 
 def default_config(
-    release_dir: Path, discriminator: str = "cascade", images: str = "off", precision: float = 0.0
+    release_dir: Path,
+    discriminator: str = "cascade",
+    images: str = "off",
+    precision: float = 0.0,
+    reduce: Reduce = NOTHING_REDUCED,
 ) -> RecogniserConfig:
     """Recognition by the local stack and the current model version; AIIC_* variables override both.
 
     AIIC_ENCODER_URL, AIIC_DISCRIMINATOR_URL: servers anywhere. `jobs.models` has those of models, `jobs.images` those of
-    images. `precision`: the one wanted, 0 for the best F1. Errors: RegistryError.
+    images. `precision`: the one wanted, 0 for the best F1. Errors: RegistryError; ValueError for images with `reduce`.
     """
+    require_no_images(reduce, images)
     local = load_config(env=os.environ)
     return RecogniserConfig(
         release_dir=str(release_dir),
@@ -48,6 +54,7 @@ def default_config(
         discriminator_url=os.environ.get("AIIC_DISCRIMINATOR_URL", f"{local.url(local.discriminator)}/v1"),
         discriminator=discriminator,
         images=image_settings(images, discriminator, os.environ),
+        reduce=reduce,
     )
 
 

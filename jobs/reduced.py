@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -11,12 +12,24 @@ from jobs.recogniser import open_recogniser
 from pipelines.library.recogniser import RecogniserConfig
 from pipelines.library.relevance import load_relevance
 from pipelines.library.s2d import S2D
-from pipelines.reduction.config import Reduction
+from pipelines.models.model_set import part_of
+from pipelines.reduction.config import REDUCED, Reduction
 from pipelines.reduction.earlier import Before
 from pipelines.reduction.flow import Flow
 from pipelines.reduction.reduced import ReducedS2D
 
 RELEVANCE = SHIPPED / "relevance"
+
+
+def open_run_recogniser(config: RecogniserConfig) -> ReducedS2D:
+    """The recogniser of a run of the offline tier, with the load taken off that `config.reduce` names.
+
+    With nothing taken off it answers as `open_recogniser`'s, and can say what its pairs were computed from all the same.
+    Times of its flow are the system's, so that those of several workers can be compared.
+    Errors: as `open_reduced`.
+    """
+    flow = Flow(clock=time.time) if config.reduce.flows else None
+    return open_reduced(config, config.reduce.reduction, flow=flow)
 
 
 def open_reduced(
@@ -35,4 +48,12 @@ def open_reduced(
         raise TypeError(f"{type(opened).__name__} cannot be reduced: only S2D can")
     parts = {part.name: getattr(opened, part.name) for part in fields(S2D) if part.init}
     heads = load_relevance(relevance) if reduction.needs_model else None
+    if not reduction.is_off:
+        # Results are found again by the model's id: with other load taken off it must be another.
+        parts["model"] += REDUCED + reduction.said(_said(relevance) if heads else "")
     return ReducedS2D(**parts, reduction=reduction, heads=heads, before=before, flow=flow)
+
+
+def _said(relevance: Path) -> str:
+    part = part_of(relevance)
+    return f"relevance {part.version}#{part.digest[:8]}"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from py4j.protocol import Py4JError
 
-from jobs.arguments import add_precision
+from jobs.arguments import add_machine_hour, add_precision, add_reduce
 from jobs.batch.daily_item_knowledge_context import Context
 from jobs.batch.daily_item_knowledge_merge import merge
 from jobs.batch.daily_item_knowledge_plan import plan
@@ -20,6 +20,7 @@ from jobs.batch.daily_item_knowledge_recognise import recognise
 from jobs.batch.daily_item_knowledge_report import report
 from jobs.batch.expected_errors import expected_errors, in_words
 from pipelines.ontology.store import default_warehouse
+from pipelines.reduction.config import require_no_images
 from pipelines.tunnel.daily_item_knowledge import DailyConfig, day_start_ms
 from pipelines.tunnel.day_lock import DayBusy, day_lock
 from pipelines.tunnel.plan import ROWS_PER_SHARD
@@ -48,6 +49,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--discriminator", choices=("cascade", "all", "off"), default="cascade")
     parser.add_argument("--images", choices=("off", "ocr", "vision", "both"), default="off")
     add_precision(parser)
+    add_reduce(parser)
+    add_machine_hour(parser)
     return parser.parse_args(argv)
 
 
@@ -60,11 +63,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         listings=tuple(Path(path).absolute() for path in args.listings if path),
         limit=args.limit,
         rows_per_shard=args.rows_per_shard,
+        machine_hour=args.machine_hour,
     )
-    context = Context(config, args.ontology, args.discriminator, args.images, args.precision)
+    context = Context(config, args.ontology, args.discriminator, args.images, args.precision, args.reduce)
     step = args.step
     try:
         day_start_ms(config.day)
+        require_no_images(args.reduce, args.images)
         with day_lock(config.warehouse, config.day):
             for step in STEPS if args.step == "all" else (args.step,):
                 STEPS[step](context)

@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 from infra.spark import spark_session
 from jobs.released import find_release
 from pipelines.library.recogniser import RecogniserConfig
+from pipelines.reduction.config import NOTHING_REDUCED, Reduce
 from pipelines.tunnel.daily_item_knowledge import DailyConfig
 from pipelines.tunnel.plan_folder import Plan, PlanFolder, current_plan, read_plan
 from schemas.shard import ShardEntry
@@ -35,12 +36,14 @@ class Context:
         discriminator: str,
         images: str = "off",
         precision: float = 0.0,
+        reduce: Reduce = NOTHING_REDUCED,
     ) -> None:
         self.config = config
         self._ontology = ontology
         self._discriminator = discriminator
         self._images = images
         self._precision = precision
+        self._reduce = reduce
         self._spark: SparkSession | None = None
 
     @cached_property
@@ -53,7 +56,7 @@ class Context:
         """Settings of the recogniser."""
         from jobs.recogniser import default_config  # a second to load
 
-        return default_config(self.release, self._discriminator, self._images, self._precision)
+        return default_config(self.release, self._discriminator, self._images, self._precision, self._reduce)
 
     @property
     def spark(self) -> SparkSession:

@@ -43,10 +43,12 @@ def plan(context: Context) -> None:
 def _make(context: Context, folder: PlanFolder, made: Plan, started_s: float) -> None:
     """The items table, the shards, and what makes the plan complete."""
     intake_s = time.monotonic() - started_s
+    # Shards first: they take along what the items table holds until now.
+    known = context.config.warehouse if context.recogniser.reduce.is_differential else None
+    entries = write_shards(context.spark, folder, made.plan_id, context.config.rows_per_shard, known)
+    plan_s = time.monotonic() - started_s - intake_s
     take_over_items(context.spark, folder, items_table(context.config.warehouse))
-    items_s = time.monotonic() - started_s - intake_s
-    entries = write_shards(context.spark, folder, made.plan_id, context.config.rows_per_shard)
-    plan_s = time.monotonic() - started_s - intake_s - items_s
+    items_s = time.monotonic() - started_s - intake_s - plan_s
     add_to_step(folder, "plan", {"intake": intake_s, "items": items_s, "plan": plan_s}, {}, now_ms())
     write_plan(folder, made, entries)
     rejected = sum(made.rejects.values())
@@ -55,10 +57,10 @@ def _make(context: Context, folder: PlanFolder, made: Plan, started_s: float) ->
 
 def _inputs(context: Context, listings_digest: str) -> PlanInputs:
     """What the plan depends on; models and ontology are asked of a recogniser, which checks that they are there."""
-    from jobs.recogniser import open_recogniser  # a second to load
+    from jobs.reduced import open_run_recogniser  # a second to load
 
     async def ask() -> PlanInputs:
-        opened = open_recogniser(context.recogniser)
+        opened = open_run_recogniser(context.recogniser)
         try:
             return inputs_of(context.config, listings_digest, opened, context.recogniser)
         finally:

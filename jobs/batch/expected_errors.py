@@ -47,8 +47,9 @@ def expected_errors() -> tuple[type[Exception], ...]:
 def broken_systems() -> tuple[type[Exception], ...]:
     """What recognition raises when something that it needs is not as it must be; trying again at once is no use."""
     from jobs.models import MODEL_ERRORS
+    from pipelines.library.relevance import RelevanceDamaged
     from pipelines.ontology.errors import OntologyError
     from pipelines.tunnel.offline import WrongModel
     from schemas.inference import InferenceError
 
-    return (InferenceError, OntologyError, OSError, WrongModel, *MODEL_ERRORS)
+    return (InferenceError, OntologyError, OSError, WrongModel, RelevanceDamaged, *MODEL_ERRORS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -49,6 +49,7 @@ def work_through(order: WorkOrder, entries: Iterable[ShardEntry]) -> Iterator[Ou
     A broken system (server gone, disk full, wrong model) ends as an outcome, not as an exception: trying the task
     again at once would not help. Anything else is raised, and Spark tries the task again.
     """
+    shard = replace(order.shard, whole_families=not order.recogniser.reduce.reduction.is_off)
     for entry in entries:
         if order.stop_file.exists():
             yield Outcome(entry.shard_id, GIVEN_UP)
@@ -56,7 +57,7 @@ def work_through(order: WorkOrder, entries: Iterable[ShardEntry]) -> Iterator[Ou
         try:
             loop, recogniser = _opened(order.recogniser)
             require_same_model(order.plan, recogniser)
-            work = recognise_shard(order.folder, entry, order.plan, recogniser, order.shard)
+            work = recognise_shard(order.folder, entry, order.plan, recogniser, shard)
             yield Outcome(entry.shard_id, DONE if loop.run_until_complete(work) else FOUND)
         except broken_systems() as error:
             _tell_others(order.stop_file)
@@ -66,10 +67,10 @@ def work_through(order: WorkOrder, entries: Iterable[ShardEntry]) -> Iterator[Ou
 @cache
 def _opened(config: RecogniserConfig) -> tuple[asyncio.AbstractEventLoop, Recogniser]:
     """The process's recogniser and the loop it lives in: indexes are loaded once, not once a shard."""
-    from jobs.recogniser import open_recogniser  # a second to load, and only workers need it
+    from jobs.reduced import open_run_recogniser  # a second to load, and only workers need it
 
     loop = asyncio.new_event_loop()
-    recogniser = open_recogniser(config)
+    recogniser = open_run_recogniser(config)
     atexit.register(lambda: loop.run_until_complete(recogniser.close()))
     return loop, recogniser
 

@@ -9,7 +9,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jobs.arguments import add_precision
+from jobs.arguments import add_machine_hour, add_precision, add_reduce
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -34,6 +34,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="read images: their words, by a model (AIIC_VISION_URL), or both; infra/deploy/README.md",
     )
     add_precision(parser)
+    add_reduce(parser)
+    add_machine_hour(parser)
     parser.add_argument("--limit", type=_count, default=0, metavar="N", help="first listings only; 0: all")
     parser.add_argument(
         "--warehouse", type=Path, help="folder of all tables (AIIC_WAREHOUSE, build/warehouse)"
@@ -66,6 +68,7 @@ def _run(args: argparse.Namespace) -> int:
     from jobs.run_summary_print import print_run
     from pipelines.ontology.errors import OntologyError
     from pipelines.ontology.store import default_warehouse
+    from pipelines.reduction.config import require_no_images
     from pipelines.tunnel.daily_item_knowledge import DailyConfig, day_start_ms
     from pipelines.tunnel.day_lock import DayBusy
     from pipelines.tunnel.intake_read import IntakeError, input_files
@@ -75,6 +78,7 @@ def _run(args: argparse.Namespace) -> int:
     try:
         day_start_ms(args.day)
         image_settings(args.images, args.discriminator, os.environ)
+        require_no_images(args.reduce, args.images)
         listings = args.listings.absolute() if args.listings else None
         # The job looks again; here a slip costs no start of Spark.
         input_files(list(DailyConfig(args.day, warehouse, (listings,) if listings else ()).incoming))
@@ -86,6 +90,8 @@ def _run(args: argparse.Namespace) -> int:
             discriminator=args.discriminator,
             images=args.images,
             precision=args.precision,
+            reduce=str(args.reduce),
+            machine_hour=args.machine_hour,
             limit=args.limit,
             master=args.master or DEFAULT_MASTER,
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipelines.library.answers import ItemAnswers, Usage
+from pipelines.reduction.config import NOTHING_REDUCED, Reduce
 from schemas.image import NO_IMAGES, ImageSettings
 from schemas.listing import Listing
 
@@ -19,6 +20,7 @@ class RecogniserConfig:
     scorer. `precision`: the one wanted, 0 for the best F1.
     `models_dir`: the sealed model set that is checked before its parts are opened, "" for none. `encoder_model`,
     `discriminator_model`: the id that the servers must give, "any" for anything, "" for what the model set says.
+    `reduce`: what a run of the offline tier leaves out (`jobs.reduced`); the other tiers leave out nothing.
     """
 
     release_dir: str
@@ -37,6 +39,7 @@ class RecogniserConfig:
     encoder_model: str = ""
     discriminator_model: str = ""
     images: ImageSettings = NO_IMAGES
+    reduce: Reduce = NOTHING_REDUCED
 
 
 class Recogniser(Protocol):

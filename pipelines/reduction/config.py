@@ -1,8 +1,20 @@
-"""What may be left out of recognition, each by a switch of its own; all off, nothing changes."""
+"""What may be left out of recognition, each by a switch of its own; all off, nothing changes.
+
+`Reduce` is what a person asks of a run (`--reduce`), read here and nowhere else; `Reduction` is what that means to a recogniser.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+SKU, ATTRIBUTE, SHARED, FLOW, DIFFERENTIAL = "sku", "attribute", "shared", "flow", "differential"
+PARTS = (SKU, ATTRIBUTE, SHARED, FLOW, DIFFERENTIAL)
+OFF = "off"
+NAMED = {OFF: (), "paper": (SKU, ATTRIBUTE, SHARED, FLOW), "all": PARTS}
+NEIGHBOUR_COSINE = 0.9
+TASK_A, TASK_B = "0.995", "0.999"
+REDUCED = "; reduced: "
+"""What stands in a model's id before the reduction that its answers depend on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +51,83 @@ class Reduction:
         """Whether recognition is as it was."""
         return not (self.lends or self.task_a or self.shared_first)
 
+    def said(self, relevance: str) -> str:
+        """The reduction for a model's id: equal text, equal answers. `relevance`: the relevance model's own id.
+
+        >>> Reduction(task_a="0.995", task_b="0.999", shared_first=True).said("relevance 1#ab")
+        'task A 0.995, task B 0.999, relevance 1#ab, shared first'
+        """
+        parts = [
+            f"neighbour {self.neighbour_cosine:g}" if self.neighbour_cosine else "",
+            f"task A {self.task_a}" if self.task_a else "",
+            f"task B {self.task_b}" if self.task_b else "",
+            relevance if self.needs_model else "",
+            "shared first" if self.shared_first else "",
+        ]
+        return ", ".join(part for part in parts if part)
+
 
 NO_REDUCTION = Reduction()
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """The parts that a run has switched on, in the order of `PARTS`; made by `reduce_of`."""
+
+    parts: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return ",".join(self.parts) or OFF
+
+    @property
+    def reduction(self) -> Reduction:
+        """What they mean to a recogniser."""
+        return Reduction(
+            neighbour_cosine=NEIGHBOUR_COSINE if SKU in self.parts else 0.0,
+            task_a=TASK_A if ATTRIBUTE in self.parts else "",
+            task_b=TASK_B if ATTRIBUTE in self.parts else "",
+            shared_first=SHARED in self.parts,
+        )
+
+    @property
+    def flows(self) -> bool:
+        """Whether chunks overlap in encode, search and discriminate (L6)."""
+        return FLOW in self.parts
+
+    @property
+    def is_differential(self) -> bool:
+        """Whether pairs are kept whose inputs did not change (B2)."""
+        return DIFFERENTIAL in self.parts
+
+    @property
+    def told(self) -> str:
+        """The parts that results depend on: how chunks overlap is not one. "off" for none."""
+        return str(Reduce(tuple(part for part in self.parts if part != FLOW)))
+
+
+NOTHING_REDUCED = Reduce()
+
+
+def require_no_images(reduce: Reduce, images: str) -> None:
+    """Refuse what cannot be: items whose images are read are recognised whole. Errors: ValueError."""
+    if reduce.parts and images != OFF:
+        raise ValueError(
+            f"--reduce {reduce} and --images {images}: items whose images are read are recognised whole; give one of them"
+        )
+
+
+def reduce_of(text: str) -> Reduce:
+    """Read `--reduce`: off, paper, all, or parts by name. Errors: ValueError, saying what there is.
+
+    >>> reduce_of("paper"), str(reduce_of("differential,sku")), str(reduce_of("off"))
+    (Reduce(parts=('sku', 'attribute', 'shared', 'flow')), 'sku,differential', 'off')
+    """
+    if text in NAMED:
+        return Reduce(NAMED[text])
+    wanted = [part.strip() for part in text.split(",")]
+    unknown = [part for part in wanted if part not in PARTS]
+    if unknown:
+        raise ValueError(
+            f"{text!r}: give {', '.join(NAMED)}, or parts with commas between: {', '.join(PARTS)}"
+        )
+    return Reduce(tuple(part for part in PARTS if part in wanted))

@@ -26,12 +26,16 @@ SOURCE_MARK = "; from "
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """An item as it was last recognised: its listing, category, and per key the answer and what that was computed from."""
+    """An item as it was last recognised: its listing, category, and per key the answer and what that was computed from.
+
+    `predicted`: how sure the category was and what it was predicted from, None where the listing named it.
+    """
 
     listing: Listing
     category_id: str
     answers: Mapping[str, Answer]
     fingerprints: Mapping[str, str]
+    predicted: tuple[float, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +50,31 @@ class Kept:
 
 def before_of(listing: Listing, rows: Iterable[KnowledgeRow]) -> Before:
     """What the tables say of an item. Rows of other categories and deleted ones count as not there."""
-    live = [row for row in rows if not row.is_deleted and row.attr_id not in (*MARKERS, CATEGORY_ATTR)]
+    live = [row for row in rows if not row.is_deleted and row.attr_id not in MARKERS]
     newest = max(live, key=lambda row: row.version, default=None)
     category_id = newest.category_id if newest else ""
-    here = [row for row in live if row.category_id == category_id]
+    here = {row.attr_id: row for row in live if row.category_id == category_id}
+    predicted = here.pop(CATEGORY_ATTR, None)
     return Before(
         listing,
         category_id,
-        {row.attr_id: _answer_of(row) for row in here},
-        {row.attr_id: row.fingerprint for row in here},
+        {attr_id: _answer_of(row) for attr_id, row in here.items()},
+        {attr_id: row.fingerprint for attr_id, row in here.items()},
+        (predicted.confidence, predicted.fingerprint) if predicted else None,
     )
+
+
+def still_predicted(before: Before, listing: Listing, ontology_version: str, models: Models) -> float | None:
+    """How sure an item's predicted category still is; None where its text, the ontology or the models are others now."""
+    if before.predicted is None:
+        return None
+    confidence, found = before.predicted
+    return confidence if found == category_fingerprint(listing, ontology_version, models) else None
+
+
+def category_fingerprint(listing: Listing, ontology_version: str, models: Models) -> str:
+    """What a predicted category was computed from: any entry of the ontology may have spoken for another one."""
+    return pair_fingerprint(text_digest(listing), f"{CATEGORY_ATTR} {ontology_version}", models.ranking)
 
 
 def kept(
@@ -84,7 +103,7 @@ def kept(
         evidence = [standing(one, listing) for one in answer.evidence]
         if not bears[place] and None not in evidence:
             moved[place] = replace(
-                answer, evidence=tuple(one for one in evidence if one), source=answer.source or EARLIER
+                answer, evidence=tuple(one for one in evidence if one), source=_moved_source(answer.source)
             )
     return Kept({}, moved)
 
@@ -104,6 +123,17 @@ def fingerprints(
 def with_fingerprints(rows: Iterable[KnowledgeRow], found: Mapping[str, str]) -> list[KnowledgeRow]:
     """Rows with the fingerprints of their pairs in place of the item's; `udfs.version.with_digest` is still to follow."""
     return [replace(row, fingerprint=found.get(row.attr_id, row.fingerprint)) for row in rows]
+
+
+def _moved_source(source: str) -> str:
+    """From where an answer comes that was taken over from an item's earlier text, which may itself have taken it over.
+
+    >>> _moved_source(""), _moved_source("sibling i1"), _moved_source("earlier text, sibling i1")
+    ('earlier text', 'earlier text, sibling i1', 'earlier text, sibling i1')
+    """
+    if source.startswith(EARLIER):
+        return source
+    return f"{EARLIER}, {source}" if source else EARLIER
 
 
 def _answer_of(row: KnowledgeRow) -> Answer:

@@ -62,6 +62,12 @@ class Flow:
             finally:
                 self.spans.append(Span(_CHUNK.get(), name, came_s, began_s, self.clock()))
 
+    def take_spans(self) -> list[Span]:
+        """The spans until now, which the flow forgets."""
+        found = list(self.spans)
+        self.spans.clear()
+        return found
+
     async def run(self, chunks: Iterable[C], work: Callable[[C], Awaitable[R]]) -> AsyncIterator[R]:
         """The results of all chunks in their order. A chunk is taken only when there is room for one more.
 

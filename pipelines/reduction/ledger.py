@@ -9,6 +9,8 @@ from pipelines.library.answers import Usage
 
 SECONDS_AN_HOUR = 3600.0
 A_MILLION = 1_000_000
+MACHINE_HOUR = 0.10
+"""Price of an hour of a machine of two cores, where nobody states another, in any one currency."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,19 @@ from pipelines.library.keys import CategoryView
 from pipelines.library.open_pairs import OpenPair, ask_discriminator
 from pipelines.library.pairs import Floats, ItemPairs, encoded_text, item_pairs
 from pipelines.library.relevance import Relevance
+from pipelines.library.rows import CATEGORY_ATTR
 from pipelines.library.s2d import S2D
 from pipelines.reduction.ask import ask_by_family
-from pipelines.reduction.config import NO_REDUCTION, Reduction
-from pipelines.reduction.earlier import Before, Kept, kept
+from pipelines.reduction.config import NO_REDUCTION, REDUCED, Reduction
+from pipelines.reduction.earlier import (
+    Before,
+    Kept,
+    before_of,
+    category_fingerprint,
+    fingerprints,
+    kept,
+    still_predicted,
+)
 from pipelines.reduction.family_texts import family_texts
 from pipelines.reduction.fingerprint import Models, Slices
 from pipelines.reduction.flow import DISCRIMINATE, ENCODE, SEARCH, Flow
@@ -32,11 +41,13 @@ from pipelines.reduction.inherit import Inheritance, Probed, probed
 from pipelines.reduction.narrow import NarrowedViews
 from pipelines.reduction.references import Reference, Subject, references
 from pipelines.reduction.search_batches import similar_of_many
+from schemas.knowledge import KnowledgeRow
 from schemas.listing import Listing
 from udfs.document import Document, document
 
 UNCHANGED, MOVED = "unchanged", "moved"
 Known = dict[int, Answer]
+Held = tuple[CategoryGuess, Known]
 
 
 @dataclass(slots=True)
@@ -84,8 +95,27 @@ class ReducedS2D(S2D):
     @property
     def models(self) -> Models:
         """Who answers, for fingerprints."""
-        ranking, _, prompted = self.model.rpartition(" + ")
-        return Models(f"{ranking} {self.config.discriminator}", prompted, str(self.reduction))
+        whole, _, lending = self.model.partition(REDUCED)
+        ranking, _, prompted = whole.rpartition(" + ")
+        asked = f"{prompted} {self.config.keys_per_request} {self.reduction.shared_first}"
+        said = f"{ranking} {self.config.discriminator} {self.config.top_k}"
+        return Models(said, asked, lending or str(self.reduction))
+
+    def remember(self, known: Mapping[str, tuple[Listing, Sequence[KnowledgeRow]]]) -> None:
+        """Keep from now on what did not change since these items were last recognised: each one's listing and rows then."""
+        held = {item_id: before_of(listing, rows) for item_id, (listing, rows) in known.items()}
+        self.before = held.get if held else None
+
+    def pair_prints(self, listing: Listing, found: ItemAnswers) -> dict[str, str]:
+        """By attr_id, what an item's rows were computed from, for their fingerprints.
+
+        Nothing for an item whose images may have been read: what they show is not part of a fingerprint.
+        """
+        if self.images is not None:
+            return {}
+        slices = self.slices.of(self.views.of(found.category_id))
+        own = {CATEGORY_ATTR: category_fingerprint(listing, self.ontology_version, self.models)}
+        return own | fingerprints(listing, found.answers, slices, self.models)
 
     async def recognise(self, listings: Sequence[Listing]) -> tuple[list[ItemAnswers], Usage]:
         """Answers of N listings, same order. `Usage.pairs` counts what was taken over by where it came from.
@@ -97,32 +127,44 @@ class ReducedS2D(S2D):
             return await super().recognise(listings)
         usage = Usage()
         found: list[ItemAnswers | None] = [None] * len(listings)
-        holds: dict[int, Known] = {}
+        holds: dict[int, Held] = {}
         for place, listing in enumerate(listings):
-            category, before = self._known_category(listing), self._before(listing)
-            if category is None or before is None:
+            guess = self._known_category(listing)
+            if guess is None:
                 continue
-            stands: Kept = kept(before, listing, category, self.slices.of(category), self.models)
-            usage.pairs[UNCHANGED] += len(stands.unchanged)
-            usage.pairs[MOVED] += len(stands.moved)
-            holds[place] = {**stands.unchanged, **stands.moved}
-            if len(holds[place]) == len(category.keys):
-                found[place] = _whole(listing, CategoryGuess(category.category_id, 1.0), holds[place])
+            category = self.views.of(guess.category_id)
+            known = self._held(listing, category, usage)
+            holds[place] = guess, known
+            if len(known) == len(category.keys):
+                found[place] = _whole(listing, guess, known)
         left = [place for place, answers in enumerate(found) if answers is None]
         if left:
             for job in await self._compute([(place, listings[place]) for place in left], holds, usage):
                 found[job.place] = _whole(job.listing, job.guess, job.known)
         return [answers for answers in found if answers is not None], usage
 
-    def _known_category(self, listing: Listing) -> CategoryView | None:
-        is_known = listing.category_id in self.release.snapshot.categories
-        return self.views.of(str(listing.category_id)) if is_known else None
+    def _known_category(self, listing: Listing) -> CategoryGuess | None:
+        """The category that a listing names, or that was predicted of it before and still is; None: to be predicted."""
+        if listing.category_id in self.release.snapshot.categories:
+            return CategoryGuess(str(listing.category_id), 1.0)
+        before = self.before(listing.item_id) if self.before else None
+        if before is None or before.category_id not in self.release.snapshot.categories:
+            return None
+        sure = still_predicted(before, listing, self.ontology_version, self.models)
+        return None if sure is None else CategoryGuess(before.category_id, sure)
 
-    def _before(self, listing: Listing) -> Before | None:
-        return self.before(listing.item_id) if self.before else None
+    def _held(self, listing: Listing, category: CategoryView, usage: Usage) -> Known:
+        """What is known of an item's keys already."""
+        before = self.before(listing.item_id) if self.before else None
+        if before is None:
+            return {}
+        stands: Kept = kept(before, listing, category, self.slices.of(category), self.models)
+        usage.pairs[UNCHANGED] += len(stands.unchanged)
+        usage.pairs[MOVED] += len(stands.moved)
+        return {**stands.unchanged, **stands.moved}
 
     async def _compute(
-        self, wanted: Sequence[tuple[int, Listing]], holds: Mapping[int, Known], usage: Usage
+        self, wanted: Sequence[tuple[int, Listing]], holds: Mapping[int, Held], usage: Usage
     ) -> list[_Job]:
         """Items of which something is to be computed, references first."""
         await self._check_encoder()
@@ -134,7 +176,7 @@ class ReducedS2D(S2D):
             usage.seconds["encode"] += time.perf_counter() - started_s
         async with self._stage(SEARCH):
             started_s = time.perf_counter()
-            jobs = await asyncio.to_thread(self._jobs, wanted, documents, vectors, holds)
+            jobs = await asyncio.to_thread(self._jobs, wanted, documents, vectors, holds, usage)
             chosen = references([_subject(job) for job in jobs], self.reduction)
             usage.seconds["reduce"] += time.perf_counter() - started_s
         first = [job for job, reference in zip(jobs, chosen, strict=True) if reference is None]
@@ -150,13 +192,16 @@ class ReducedS2D(S2D):
         wanted: Sequence[tuple[int, Listing]],
         documents: Sequence[Document],
         vectors: Floats,
-        holds: Mapping[int, Known],
+        holds: Mapping[int, Held],
+        usage: Usage,
     ) -> list[_Job]:
         jobs = []
         for (place, listing), found, vector in zip(wanted, documents, vectors, strict=True):
-            guess = self._category(listing, found, vector)
+            held = holds.get(place)
+            guess = held[0] if held else self._category(listing, found, vector)
             category = self.views.of(guess.category_id)
-            jobs.append(_Job(place, listing, found, vector, guess, category, dict(holds.get(place, {}))))
+            known = held[1] if held else self._held(listing, category, usage)
+            jobs.append(_Job(place, listing, found, vector, guess, category, known))
         families: dict[str, list[_Job]] = defaultdict(list)
         for job in jobs:
             families[f"spu {job.listing.spu_id}" if job.listing.spu_id else f"place {job.place}"].append(job)

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from pipelines.library.recogniser import Recogniser, RecogniserConfig
+from pipelines.reduction.config import OFF
+from pipelines.reduction.ledger import MACHINE_HOUR
 from pipelines.tunnel.offline import ShardConfig
 from pipelines.tunnel.plan import ROWS_PER_SHARD, PlanInputs, plan_id_of
 from udfs.prompts import PROMPT_VERSION
@@ -14,7 +16,7 @@ from udfs.prompts import PROMPT_VERSION
 
 @dataclass(frozen=True, slots=True)
 class DailyConfig:
-    """One run of the offline tier over the listings of a day."""
+    """One run of the offline tier over the listings of a day. `machine_hour`: its price, for the report alone."""
 
     day: str
     warehouse: Path
@@ -22,6 +24,7 @@ class DailyConfig:
     limit: int = 0
     rows_per_shard: int = ROWS_PER_SHARD
     shard: ShardConfig = field(default_factory=ShardConfig)
+    machine_hour: float = MACHINE_HOUR
 
     @property
     def incoming(self) -> tuple[Path, ...]:
@@ -60,7 +63,12 @@ def day_start_ms(day: str) -> int:
 def inputs_of(
     config: DailyConfig, listings_digest: str, recogniser: Recogniser, asked: RecogniserConfig
 ) -> PlanInputs:
-    """What the day's results depend on; addresses and timeouts are not part of it."""
+    """What the day's results depend on; addresses and timeouts are not part of it.
+
+    What load is taken off is: a run with another `reduce` has a plan of its own. So is the size of a call then, inside which
+    items answer for each other.
+    """
+    reduced: dict[str, str | int] = {"reduce": asked.reduce.told, "call_rows": config.shard.chunk_rows}
     return PlanInputs(
         day=config.day,
         listings_digest=listings_digest,
@@ -71,6 +79,7 @@ def inputs_of(
             "top_k": asked.top_k,
             "keys_per_request": asked.keys_per_request,
             "prompt": PROMPT_VERSION,
+            **(reduced if asked.reduce.told != OFF else {}),
         },
         rows_per_shard=config.rows_per_shard,
     )

@@ -91,6 +91,16 @@ def cut_shards(items: Iterable[ShardItem], rows_per_shard: int = ROWS_PER_SHARD)
             yield Shard(category_id, ordinal, tuple(rows))
 
 
+def family_calls(items: Iterable[ShardItem], rows_per_call: int) -> Iterator[list[ShardItem]]:
+    """The calls that a shard is recognised in where its items answer for each other: whole SPUs together while they fit.
+
+    Shapes: as `cut_shards`, inside one shard. Errors: ValueError for a size below 1.
+    """
+    if rows_per_call < 1:
+        raise ValueError(f"rows_per_call is {rows_per_call}: it must be at least 1")
+    yield from _packed(items, rows_per_call)
+
+
 def shard_id_of(shard: Shard) -> str:
     """Stable name of a shard inside its plan, fit for a file name whatever the category is called.
 

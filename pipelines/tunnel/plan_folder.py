@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.derive import arrow_schema, arrow_to_records, parse_record, record_to_arrow, to_mapping
+from schemas.knowledge import KnowledgeRow
+from schemas.listing import Listing
 from schemas.parse import BadRecord
 from schemas.shard import ShardEntry, ShardItem
 
@@ -65,6 +67,11 @@ class PlanFolder:
     def shard(self, entry: ShardEntry) -> Path:
         """The shard's listings."""
         return self.root / entry.path
+
+    def before(self, shard_id: str) -> tuple[Path, Path]:
+        """What the tables held of the shard's listings when the day was planned: listings, and rows. Absent: nothing."""
+        folder = self.root / "before"
+        return folder / f"{shard_id}.items.parquet", folder / f"{shard_id}.rows.parquet"
 
     def result(self, shard_id: str) -> Path:
         """The shard's knowledge rows; where it is, the shard is finished."""
@@ -154,6 +161,29 @@ def write_items(path: Path, items: Sequence[ShardItem]) -> None:
 def read_items(path: Path) -> list[ShardItem]:
     """Read a shard. Errors: SchemaMismatch, OSError."""
     return arrow_to_records(pq.read_table(path, schema=arrow_schema(ShardItem)), ShardItem)
+
+
+def write_before(
+    folder: PlanFolder, shard_id: str, items: Sequence[ShardItem], rows: Sequence[KnowledgeRow]
+) -> None:
+    """Keep what the tables hold of a shard's listings, so that every attempt at the shard starts from the same."""
+    if items:
+        paths = folder.before(shard_id)
+        write_table(paths[0], record_to_arrow(items, ShardItem))
+        write_table(paths[1], record_to_arrow(rows, KnowledgeRow))
+
+
+def read_before(folder: PlanFolder, shard_id: str) -> dict[str, tuple[Listing, list[KnowledgeRow]]]:
+    """By item id, an item's last listing and its rows; nothing where the plan did not look. Errors: SchemaMismatch, OSError."""
+    items, rows = folder.before(shard_id)
+    if not rows.exists():
+        return {}
+    known: dict[str, tuple[Listing, list[KnowledgeRow]]] = {
+        item.listing.item_id: (item.listing, []) for item in read_items(items)
+    }
+    for row in arrow_to_records(pq.read_table(rows, schema=arrow_schema(KnowledgeRow)), KnowledgeRow):
+        known[row.item_id][1].append(row)
+    return known
 
 
 def write_table(path: Path, table: pa.Table) -> None:

@@ -142,8 +142,22 @@ def test_parameters_are_checked(dag):
         "discriminator",
         "images",
         "precision",
+        "reduce",
+        "machine_hour",
         "limit",
     }
     assert dag.params.get_param("discriminator").schema["enum"] == ["cascade", "all", "off"]
     with pytest.raises(Exception, match="not one of"):
         dag.params.get_param("discriminator").resolve("everything")
+
+
+def test_what_a_run_may_leave_out_is_what_the_job_reads(dag):
+    from pipelines.reduction.config import NAMED, PARTS, reduce_of
+
+    asked = dag.params.get_param("reduce")
+    for words in (*NAMED, *PARTS, ",".join(PARTS), "differential,sku"):
+        assert asked.resolve(words) == words
+        reduce_of(words)
+    for words in ("everything", "sku, flow", "sku,", "off,sku", ""):
+        with pytest.raises(Exception, match="does not match"):
+            asked.resolve(words)

@@ -17,18 +17,22 @@ from infra.fake_vllm import FakeVllm
 from infra.vllm import EncoderClient
 from jobs.models import SHIPPED, dirs_of, facts_of
 from jobs.recogniser import open_recogniser
+from jobs.reduced import open_run_recogniser
 from pipelines.library.ranker import META
 from pipelines.library.recogniser import RecogniserConfig
 from pipelines.models.model_set import seal
 from pipelines.ontology.errors import ModelMismatch
 from pipelines.ontology.make_release import make_release
 from pipelines.ontology.store import OntologyStore, Source
+from pipelines.reduction.config import Reduce, reduce_of
+from pipelines.reduction.reduced import ReducedS2D
+from pipelines.tunnel.offline import PairByPair
 from tests.unit.pipelines.library import small
 
 ENCODER, DISCRIMINATOR = "fake-encoder", "fake-base+0123"
 
 
-def opened(folder: Path, check: Callable[[Any], None], **more: str) -> None:
+def opened(folder: Path, check: Callable[[Any], None], reduce: Reduce | None = None, **more: str) -> None:
     """Open the shipped ranker, as one that needs no scorer, over a small release made by the fake encoder; then `check`."""
     shutil.copytree(SHIPPED / "ranker", folder / "models/ranker")
     meta = folder / "models/ranker" / META
@@ -45,7 +49,11 @@ def opened(folder: Path, check: Callable[[Any], None], **more: str) -> None:
             dirs = dirs_of(folder / "models")
             plain = RecogniserConfig(str(folder / "release"), dirs["ranker_dir"], fake.url, fake.url)
             settings = {"encoder_model": ENCODER, "discriminator_model": DISCRIMINATOR} | dirs | more
-            found = await asyncio.to_thread(open_recogniser, replace(plain, **settings))
+            if reduce is None:
+                found = await asyncio.to_thread(open_recogniser, replace(plain, **settings))
+            else:
+                config = replace(plain, reduce=reduce, **settings)
+                found = await asyncio.to_thread(open_run_recogniser, config)
             try:
                 check(found)
             finally:
@@ -84,3 +92,26 @@ def test_a_discriminator_that_is_not_asked_may_be_any(tmp_path):
         assert found.model.endswith("no discriminator off")
 
     opened(tmp_path, check, discriminator="off", discriminator_model="base+9999")
+
+
+def test_a_run_is_named_after_what_it_leaves_out(tmp_path):
+    told: dict[str, str] = {}
+
+    def keep(text: str) -> Callable[[Any], None]:
+        def check(found: Any) -> None:
+            assert isinstance(found, ReducedS2D) and isinstance(found, PairByPair)
+            assert found.reduction == reduce_of(text).reduction
+            assert (found.flow is not None) == reduce_of(text).flows
+            told[text] = found.model
+
+        return check
+
+    for text in ("off", "flow,differential", "sku,shared"):
+        opened(tmp_path / text, keep(text), reduce_of(text))
+    assert told["off"] == told["flow,differential"]
+    assert told["sku,shared"] == f"{told['off']}; reduced: neighbour 0.9, shared first"
+
+
+def test_heads_of_another_encoder_lend_nothing(tmp_path):
+    with pytest.raises(ModelMismatch, match="all-minilm-l6-v2"):
+        opened(tmp_path, lambda _found: pytest.fail("it was opened"), reduce_of("attribute"))

@@ -6,10 +6,13 @@ import json
 
 import pytest
 
+from jobs.batch.daily_item_knowledge import parse
 from jobs.batch.daily_item_knowledge_context import Context
 from jobs.batch.daily_item_knowledge_plan import plan
 from jobs.cli import main
+from jobs.daily_run import DailyRun, _arguments
 from pipelines.ontology.errors import OntologyError
+from pipelines.reduction.config import reduce_of
 from pipelines.tunnel.daily_item_knowledge import DailyConfig, day_start_ms
 from pipelines.tunnel.plan_folder import day_folder
 
@@ -28,6 +31,10 @@ def listings(tmp_path):
         (["--day", "20261102"], "'20261102' is no day: give YYYY-MM-DD"),
         (["--day", "../x"], "'../x' is no day: give YYYY-MM-DD"),
         (["--listings", "absent.jsonl"], "absent.jsonl: no such file; give a .jsonl or .parquet file"),
+        (
+            ["--day", "2026-11-07", "--images", "ocr", "--reduce", "sku"],
+            "items whose images are read are recognised whole",
+        ),
         (["--day", "2026-11-07"], "incoming/2026-11-07: no such file; give a .jsonl or .parquet file"),
     ],
 )
@@ -58,6 +65,22 @@ def test_a_limit_is_a_whole_number(limit, capsys):
         main(["run", "--ontology", "shoes", "--limit", limit])
     assert ended.value.code == 2
     assert "0 for all listings" in capsys.readouterr().err
+
+
+def test_what_may_be_left_out_is_named(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--ontology", "shoes", "--reduce", "sku,most"])
+    assert ended.value.code == 2
+    assert "'sku,most': give off, paper, all, or parts" in capsys.readouterr().err
+
+
+def test_a_run_hands_on_what_it_is_asked_to_leave_out(tmp_path):
+    run = DailyRun("2026-11-01", tmp_path, None, tmp_path, reduce="sku,differential", machine_hour=0.5)
+    words = _arguments(run)
+    read = parse(words)
+    assert read.reduce == reduce_of("sku,differential")
+    assert read.machine_hour == 0.5
+    assert parse(["plan", "--day", "2026-11-01", "--ontology", "x"]).reduce == reduce_of("off")
 
 
 def test_a_day_has_one_form_only():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import jobs.recogniser
+import jobs.reduced
 from jobs.batch.shard_worker import DONE, FAILED, FOUND, GIVEN_UP, WorkOrder, _opened, work_through
 from pipelines.library.answers import ItemAnswers, Usage
 from pipelines.library.recogniser import RecogniserConfig
@@ -47,7 +47,7 @@ def work(tmp_path, monkeypatch):
     def run(recogniser, attempt="a1"):
         opened = []
         monkeypatch.setattr(
-            jobs.recogniser, "open_recogniser", lambda config: opened.append(config) or recogniser
+            jobs.reduced, "open_run_recogniser", lambda config: opened.append(config) or recogniser
         )
         order = WorkOrder(folder, PLAN, RecogniserConfig("", "", "", attempt), ShardConfig(), attempt)
         outcomes = [(found.state, found.reason) for found in work_through(order, entries)]

@@ -214,3 +214,54 @@ def test_another_model_computes_again_what_it_answered(tmp_path):
     _, _, usage, s2d = second_run(tmp_path / "d", FAMILY, model="m + d2")
     # The first model's replies were no answers: no answer of it can be out of date.
     assert usage.pairs["unchanged"] == 20 and s2d.discriminator.prompts == []
+
+
+def test_a_predicted_category_stands_while_text_ontology_and_models_do(tmp_path):
+    tables = {}
+    s2d = recogniser(tmp_path)
+    nameless = replace(FAMILY[0], category_id=None)
+    found, _ = asyncio.run(s2d.recognise([nameless]))
+    assert found[0].category_id == "mugs"
+    rows = knowledge_rows(nameless, 5, found[0], "", Stamp("offline", 1, s2d.model, "v1", "run"))
+    rows = with_fingerprints(rows, s2d.pair_prints(nameless, found[0]))
+    assert {row.attr_id for row in rows} == {*said(found[0]), "_category"}
+    tables[nameless.item_id] = (nameless, rows)
+
+    again = recogniser(tmp_path / "again")
+    again.remember(tables)
+    kept, usage = asyncio.run(again.recognise([nameless]))
+    assert again.discriminator.prompts == [] and usage.tokens == {}
+    assert kept[0].category_confidence == pytest.approx(found[0].category_confidence, abs=1e-4)
+    assert usage.pairs["unchanged"] == 5 and values([said(kept[0])]) == values([said(found[0])])
+    # Another text is predicted again, and keeps what the change cannot bear on.
+    other = replace(nameless, description=TEXT.replace("12 cm", "15 cm"))
+    changed, usage = asyncio.run(again.recognise([other]))
+    assert changed[0].category_id == "mugs" and usage.tokens["encoded_texts"] == 1
+    assert usage.pairs["moved"] == 4 and said(changed[0])["height"].values == ("15.0",)
+    # With other models nothing that they answered is kept, and the category is predicted again.
+    newer = recogniser(tmp_path / "newer", model="m2 + d")
+    newer.remember(tables)
+    _, usage = asyncio.run(newer.recognise([nameless]))
+    assert usage.pairs["unchanged"] == 0 and usage.tokens["encoded_texts"] == 1
+    newer.remember({})
+    assert newer.before is None
+
+
+def test_what_was_lent_and_then_moved_says_both(tmp_path):
+    first, _, _, _ = second_run(tmp_path, FAMILY)
+    assert first[2]["colour"].source == "sibling i1"
+    longer = [*FAMILY[:2], replace(FAMILY[2], description=TEXT.replace("12 cm", "15 cm")), FAMILY[3]]
+    _, again, usage, _ = second_run(tmp_path / "b", longer)
+    assert again[2]["colour"].source == "earlier text, sibling i1"
+    assert usage.pairs["moved"] == 4
+
+
+def test_answers_that_stand_do_not_outlive_the_switches_that_lent_them(tmp_path):
+    tables = Tables()
+    first = recogniser(tmp_path / "1", TASK_B, before=tables, model="m + d; reduced: task B 0.99")
+    found, _ = asyncio.run(first.recognise(FAMILY))
+    tables.keep(first, FAMILY, found)
+    plain = recogniser(tmp_path / "2", before=tables)
+    _, usage = asyncio.run(plain.recognise(FAMILY))
+    lent = sum(answer.source != "" for one in found for answer in one.answers)
+    assert lent == 9 and usage.pairs["unchanged"] == 20 - lent

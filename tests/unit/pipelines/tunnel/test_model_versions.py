@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.library.answers import Answer, ItemAnswers, Usage
 from pipelines.library.recogniser import RecogniserConfig
+from pipelines.reduction.config import reduce_of
 from pipelines.tunnel.daily_item_knowledge import DailyConfig, inputs_of
 from pipelines.tunnel.generation import generation_of
 from pipelines.tunnel.offline import (
@@ -96,6 +97,23 @@ def test_other_models_or_another_operating_point_are_computed_anew_and_win(tmp_p
 def test_where_servers_are_changes_nothing(tmp_path):
     moved = replace(ASKED, encoder_url="http://elsewhere", models_dir="/other", ranker_dir="/other/ranker")
     assert plan_of(FIRST, tmp_path, moved) == plan_of(FIRST, tmp_path)
+
+
+def test_what_is_left_out_is_a_plan_of_its_own_but_not_how_chunks_overlap(tmp_path):
+    asked = {
+        text: plan_of(FIRST, tmp_path, replace(ASKED, reduce=reduce_of(text))).plan_id
+        for text in ("off", "flow", "sku", "sku,flow", "attribute", "shared", "differential", "all")
+    }
+    assert asked["flow"] == asked["off"] and asked["sku,flow"] == asked["sku"]
+    assert len(set(asked.values())) == len(asked) - 2
+    larger = DailyConfig("2026-11-01", tmp_path, shard=ShardConfig(chunk_rows=32))
+    reduced = replace(ASKED, reduce=reduce_of("sku"))
+    assert inputs_of(larger, "d", Answers(FIRST), ASKED) == inputs_of(
+        DailyConfig("2026-11-01", tmp_path), "d", Answers(FIRST), ASKED
+    )
+    assert inputs_of(larger, "d", Answers(FIRST), reduced) != inputs_of(
+        DailyConfig("2026-11-01", tmp_path), "d", Answers(FIRST), reduced
+    )
 
 
 def test_going_back_to_earlier_models_finds_their_results(tmp_path):

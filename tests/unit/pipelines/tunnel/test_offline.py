@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.library.answers import Answer, ItemAnswers, Usage
+from pipelines.library.rows import Stamp, knowledge_rows
+from pipelines.reduction.flow import Flow, FlowConfig
 from pipelines.tunnel.offline import (
     ShardConfig,
     WrongModel,
@@ -18,7 +20,7 @@ from pipelines.tunnel.offline import (
     require_same_model,
 )
 from pipelines.tunnel.plan import Shard, entry_of
-from pipelines.tunnel.plan_folder import Plan, PlanFolder, read_json, write_items
+from pipelines.tunnel.plan_folder import Plan, PlanFolder, read_json, write_before, write_items
 from schemas.derive import arrow_to_records
 from schemas.inference import ServerUnavailable
 from schemas.knowledge import KnowledgeRow
@@ -179,3 +181,85 @@ def test_a_fingerprint_follows_text_ontology_and_model_but_not_time():
         fingerprint_of(base, replace(PLAN, ontology_version="x")),
     ]
     assert len({fingerprint_of(base, PLAN), *others}) == 4
+
+
+class Pairs(Echo):
+    """An Echo that knows what its answers are computed from, and keeps what did not change."""
+
+    def __init__(self, flow: Flow | None = None) -> None:
+        super().__init__()
+        self.flow = flow
+        self.known = {}
+
+    def remember(self, known):
+        self.known = dict(known)
+
+    def pair_prints(self, listing, found):
+        return {"form": f"print of {listing.title}"}
+
+
+def computed_before(item: ShardItem, title: str, deleted: bool = False) -> KnowledgeRow:
+    stamp = Stamp("offline", 1, "model-0", "v0", "an earlier run")
+    found = ItemAnswers(item.listing.item_id, "tea", 1.0, (_answer(replace(item.listing, title=title)),))
+    (row,) = knowledge_rows(item.listing, 500, found, f"print of {title}", stamp)
+    return replace(row, is_deleted=deleted)
+
+
+def test_rows_carry_what_their_pair_was_computed_from_and_who_computed_it_then(shard):
+    given = items(4)
+    folder, entry = shard(given)
+    known = [
+        computed_before(given[0], "leaf 0"),
+        computed_before(given[1], "another title"),
+        computed_before(given[2], "leaf 2", deleted=True),
+    ]
+    write_before(folder, entry.shard_id, given[:3], known)
+    pairs = Pairs()
+    run(folder, entry, pairs)
+    assert pairs.known == {
+        row.item_id: (item.listing, [row]) for row, item in zip(known, given[:3], strict=True)
+    }
+    rows = rows_of(folder, entry)
+    assert [row.fingerprint for row in rows] == [f"print of leaf {n}" for n in range(4)]
+    assert [row.provenance.run_id for row in rows] == ["an earlier run", *["2026-11-01-p"] * 3]
+    assert rows[0].provenance == known[0].provenance
+    assert [row.version for row in rows] == [version_of(1_000 + n, 7, "offline") for n in range(4)]
+    assert all(row.digest == content_digest(row) for row in rows)
+
+
+def test_a_recogniser_forgets_the_last_shard(shard):
+    folder, entry = shard(items(1))
+    pairs = Pairs()
+    pairs.remember({"old": (items(1)[0].listing, [])})
+    run(folder, entry, pairs)
+    assert pairs.known == {}
+
+
+def test_calls_hold_whole_families_where_they_answer_for_each_other(shard):
+    given = [
+        replace(item, listing=replace(item.listing, spu_id=spu))
+        for item, spu in zip(items(5), "abbcc", strict=True)
+    ]
+    folder, entry = shard(given)
+    echo = Echo()
+    config = ShardConfig(chunk_rows=2, chunks_at_once=2, whole_families=True)
+    asyncio.run(recognise_shard(folder, entry, PLAN, echo, config))
+    assert echo.calls == [["i0"], ["i1", "i2"], ["i3", "i4"]]
+    assert [row.item_id for row in rows_of(folder, entry)] == [f"i{n}" for n in range(5)]
+
+
+def test_a_flow_is_kept_in_the_shards_usage(shard):
+    class Flowing(Pairs):
+        async def recognise(self, listings):
+            async with self.flow.stage("encode"):
+                return await super().recognise(listings)
+
+    folder, entry = shard(items(5))
+    ticks = iter(range(100))
+    flowing = Flowing(Flow(FlowConfig({"encode": 1}, 3), clock=lambda: float(next(ticks))))
+    run(folder, entry, flowing)
+    spans = read_json(folder.usage(entry.shard_id))["spans"]
+    assert [(chunk, stage) for chunk, stage, *_ in spans] == [(0, "encode"), (1, "encode"), (2, "encode")]
+    assert all(came <= began <= ended for _, _, came, began, ended in spans)
+    assert flowing.flow.spans == [] and flowing.most_at_once == 1
+    assert [row.value_texts for row in rows_of(folder, entry)] == [(f"leaf {n}",) for n in range(5)]

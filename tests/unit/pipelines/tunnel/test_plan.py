@@ -15,6 +15,7 @@ from pipelines.tunnel.plan import (
     Shard,
     cut_shards,
     entry_of,
+    family_calls,
     item_digest,
     plan_id_of,
     shard_id_of,
@@ -75,6 +76,15 @@ def test_a_listing_without_spu_is_its_own_family():
 def test_a_size_below_one_is_refused():
     with pytest.raises(ValueError, match="rows_per_shard is 0"):
         list(cut_shards([item("x")], 0))
+
+
+def test_a_call_holds_whole_families_where_they_fit():
+    items = sorted([*family("a", 2), *family("b", 3), *family("c", 7), item("x")], key=shard_order)
+    calls = list(family_calls(items, 4))
+    assert [len(call) for call in calls] == [2, 3, 4, 3, 1]
+    assert [found for call in calls for found in call] == items
+    with pytest.raises(ValueError, match="rows_per_call is 0"):
+        list(family_calls(items, 0))
 
 
 listings = st.lists(
