@@ -38,6 +38,7 @@ class FakeVllm:
     `mode` is how it behaves; with `failures` it behaves so that many times, then well.
     `requests` keeps every body received. The encoder calls itself `encoder`; its vectors have `dimensions` numbers.
     `port`: where it listens, 0 for any free one; one that was killed can be started again in its place.
+    `metrics`: the page at /metrics, set while it runs; "" for none.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class FakeVllm:
         self.encoder = encoder
         self.dimensions = dimensions
         self.port = port
+        self.metrics = ""
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.in_flight = 0
@@ -67,6 +69,7 @@ class FakeVllm:
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=64 << 20)
         app.router.add_get("/v1/models", self._models)
+        app.router.add_get("/metrics", self._metrics)
         app.router.add_post("/v1/embeddings", self._embeddings)
         app.router.add_post("/v1/completions", self._completions)
         app.router.add_post("/v1/chat/completions", self._chat)
@@ -87,6 +90,9 @@ class FakeVllm:
         entries = [{"id": name, "root": f"/models/{root}"} for name, root in roots.items()]
         entries.append({"id": "fake-base+0123", "root": "/models/fake-discriminator"})
         return web.json_response({"object": "list", "data": entries})
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(text=self.metrics, status=200 if self.metrics else 404)
 
     async def _embeddings(self, request: web.Request) -> web.StreamResponse:
         body = await self._received(request)

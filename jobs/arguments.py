@@ -49,11 +49,26 @@ def add_reduce(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def price(text: str) -> float:
+    """Read a price; a price is not negative.
+
+    >>> price("0.25")
+    0.25
+    """
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}: give a price of 0 or more")
+    return found
+
+
 def add_machine_hour(parser: argparse.ArgumentParser) -> None:
     """Add `--machine-hour`."""
     parser.add_argument(
         "--machine-hour",
-        type=float,
+        type=price,
         default=MACHINE_HOUR,
         metavar="MONEY",
         help="price of an hour of the machine, for the report's ledger (%(default)g)",

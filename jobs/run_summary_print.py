@@ -34,9 +34,9 @@ def print_run(folder: PlanFolder, warehouse: Path, since_s: float, console: Cons
         )
     report = read_report(folder)
     out.print(_table(report))
-    shown = ", ".join(
-        f"{name} {count:,}" for name, count in sorted(report["methods"].items(), key=lambda e: -e[1])
-    )
+    # A report of an earlier program knows methods only.
+    answered = report.get("answered") or report["methods"]
+    shown = ", ".join(f"{name} {count:,}" for name, count in sorted(answered.items(), key=lambda e: -e[1]))
     out.print(f"answered by: {shown or 'nobody'}", highlight=False)
     for note in report["notes"]:
         out.print(f"note: {note}", highlight=False, markup=False)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from schemas.contract import Example, contract, spoiled
 
 CONFIDENCE_BINS = 20
+SERVER_HITS, SERVER_QUERIES = "server_prefix_hits", "server_prefix_queries"
+"""Tokens of prompts that the model server found in its prefix cache, and that it looked for, by its own count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,32 @@ class ProgressPoint:
     pairs: int = field(metadata={"minimum": 0, "doc": "item x key pairs answered until then"})
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """What one part of a run cost, in money of any one currency."""
+
+    tier: str = field(metadata={"min_length": 1, "doc": "tier, or tier and who answered"})
+    pairs: int = field(metadata={"minimum": 0, "doc": "item x key pairs answered"})
+    triples: int = field(metadata={"minimum": 0, "doc": "item, key, value triples"})
+    requests: int = field(metadata={"minimum": 0, "doc": "requests to the model"})
+    prompt_tokens: int = field(metadata={"minimum": 0, "doc": "prompt tokens, cached ones included"})
+    cached_tokens: int = field(metadata={"minimum": 0, "doc": "of these, tokens from the prefix cache"})
+    completion_tokens: int = field(metadata={"minimum": 0, "doc": "tokens of replies"})
+    seconds: float = field(metadata={"minimum": 0, "doc": "seconds that the machine was held"})
+    money: float = field(metadata={"minimum": 0, "doc": "what these cost"})
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineSpan:
+    """One chunk of listings at one stage of the flow."""
+
+    chunk: int = field(metadata={"minimum": 0, "doc": "chunk, in the order in which they came"})
+    stage: str = field(metadata={"doc": "encode, search or discriminate"})
+    came_s: float = field(metadata={"minimum": 0, "doc": "seconds since the first chunk came: it waited"})
+    began_s: float = field(metadata={"minimum": 0, "doc": "it was let in"})
+    ended_s: float = field(metadata={"minimum": 0, "doc": "it was through"})
+
+
 _REPORT: dict[str, object] = {
     "run_id": "2026-11-01",
     "day": "2026-11-01",
@@ -47,6 +75,21 @@ _REPORT: dict[str, object] = {
         {"category_id": "tea", "items": 99, "pairs": 990, "stated": 610, "triples": 640, "name": "Tea"}
     ],
     "progress": [{"after_s": 40.0, "items": 99, "pairs": 990}],
+    "answered": {"ranker": 400, "discriminator": 90, "sibling": 500},
+    "ledger": [
+        {
+            "tier": "offline",
+            "pairs": 990,
+            "triples": 640,
+            "requests": 30,
+            "prompt_tokens": 12_000,
+            "cached_tokens": 9_000,
+            "completion_tokens": 300,
+            "seconds": 40.0,
+            "money": 0.001,
+        }
+    ],
+    "timeline": [{"chunk": 0, "stage": "encode", "came_s": 0.0, "began_s": 0.1, "ended_s": 0.9}],
 }
 
 
@@ -77,7 +120,10 @@ class RunReport:
     )
     seconds: Mapping[str, float] = field(metadata={"doc": "wall or worker seconds by stage"})
     tokens: Mapping[str, int] = field(
-        metadata={"doc": "requests, prompt_tokens, cached_tokens, completion_tokens, encoded_texts"}
+        metadata={
+            "doc": "requests, prompt_tokens, cached_tokens, completion_tokens, encoded_texts; server_prefix_hits and "
+            "server_prefix_queries as the model server counted them while the run recognised"
+        }
     )
     versions: Mapping[str, str] = field(metadata={"doc": "ontology, models, prompt, code"})
     methods: Mapping[str, int] = field(
@@ -93,3 +139,15 @@ class RunReport:
         default_factory=dict, metadata={"doc": "where it ran: cpu, cores, memory"}
     )
     notes: tuple[str, ...] = field(default=(), metadata={"doc": "what a reader should know, in sentences"})
+    answered: Mapping[str, int] = field(
+        default_factory=dict,
+        metadata={
+            "doc": "pairs by who answered: unchanged, moved, sibling, neighbour, relevance, else the method"
+        },
+    )
+    ledger: tuple[LedgerEntry, ...] = field(
+        default=(), metadata={"doc": "what it cost by who answered, all of it last"}
+    )
+    timeline: tuple[TimelineSpan, ...] = field(
+        default=(), metadata={"doc": "the first chunks of the flow, where chunks overlapped"}
+    )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from pyspark.sql import SparkSession
 
+from jobs.batch.daily_item_knowledge_cache import cache_use, prefix_cache
 from jobs.batch.daily_item_knowledge_context import Context, now_ms, say
 from jobs.batch.progress_bar import shown_progress
 from jobs.batch.shard_worker import DONE, FAILED, GIVEN_UP, Outcome, WorkOrder, work_through
@@ -48,13 +49,14 @@ def recognise_plan(
     left = unfinished(folder, entries)
     if not left:
         return 0
-    started = time.monotonic()
+    started, cache = time.monotonic(), prefix_cache(recogniser)
     order = WorkOrder(folder, plan, recogniser, shard, uuid.uuid4().hex[:12])
     try:
         with shown_progress(lambda: progress_of(folder, entries)):
             outcomes = claim_shards(spark, order, left)
     finally:
-        add_to_step(folder, "recognise", {"recognise": time.monotonic() - started}, {}, now_ms())
+        took = {"recognise": time.monotonic() - started}
+        add_to_step(folder, "recognise", took, {}, now_ms(), cache_use(cache, prefix_cache(recogniser)))
     _require_all_done(outcomes)
     sweep_partials(folder)
     return sum(1 for outcome in outcomes if outcome.state == DONE)

@@ -7,6 +7,8 @@ import json
 import sys
 from pathlib import Path
 
+from pipelines.reduction.ledger import MACHINE_HOUR
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `forecast`."""
@@ -19,8 +21,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--machine-hour",
         type=float,
-        default=0.10,
-        help="price of an hour of the measured machine (default 0.10)",
+        default=MACHINE_HOUR,
+        help="price of an hour of the measured machine (default %(default)g)",
     )
     parser.add_argument(
         "--in-use", type=float, default=0.7, help="share of the time that a machine works (default 0.7)"

@@ -1,4 +1,4 @@
-"""What a run's rows say about it: confidence, coverage by category. Added up shard by shard."""
+"""What a run's rows say about it: confidence, coverage by category, who answered. Added up shard by shard."""
 
 from __future__ import annotations
 
@@ -9,16 +9,26 @@ from dataclasses import dataclass, field
 from schemas.knowledge import STATED, KnowledgeRow
 from schemas.report import CONFIDENCE_BINS, CategoryCoverage
 
+UNCHANGED, MOVED = "unchanged", "moved"
+TAKEN = frozenset([UNCHANGED, MOVED, "sibling", "neighbour", "relevance"])
+"""Who answers without that anything is computed for the pair."""
+SOURCE_MARK = "; from "
+
 
 @dataclass(slots=True)
 class RunFigures:
     """Counters of knowledge rows. The rows of one item must come one after the other.
 
-    `methods` counts pairs by the method that answered.
+    `methods` counts pairs by the method that answered, `answered` and `triples_by` pairs and triples by who did (`who_answered`).
+    `run_id`: the run's, "" where rows of any run are its own.
     """
+
+    run_id: str = ""
 
     confidence: list[int] = field(default_factory=lambda: [0] * CONFIDENCE_BINS)
     methods: Counter[str] = field(default_factory=Counter)
+    answered: Counter[str] = field(default_factory=Counter)
+    triples_by: Counter[str] = field(default_factory=Counter)
     _items: Counter[str] = field(default_factory=Counter)
     _pairs: Counter[str] = field(default_factory=Counter)
     _stated: Counter[str] = field(default_factory=Counter)
@@ -68,7 +78,23 @@ class RunFigures:
     def _add_pair(self, row: KnowledgeRow) -> None:
         self._pairs[row.category_id] += 1
         self.methods[row.provenance.method] += 1
+        who = who_answered(row, self.run_id)
+        self.answered[who] += 1
         if row.status == STATED:
             self._stated[row.category_id] += 1
             self._triples[row.category_id] += len(row.value_texts)
+            self.triples_by[who] += len(row.value_texts)
             self.confidence[min(CONFIDENCE_BINS - 1, int(row.confidence * CONFIDENCE_BINS))] += 1
+
+
+def who_answered(row: KnowledgeRow, run_id: str) -> str:
+    """Who answered a pair: an earlier run (unchanged), the item's earlier text (moved), sibling, neighbour, relevance model;
+    else the method. `run_id`: of the run that the row is a result of, "" for any.
+    """
+    if run_id and row.provenance.run_id != run_id:
+        return UNCHANGED
+    source = row.provenance.model.partition(SOURCE_MARK)[2]
+    if not source:
+        return row.provenance.method
+    kind = source.split(" ", 1)[0]
+    return MOVED if kind == "earlier" else kind

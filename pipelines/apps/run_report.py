@@ -9,7 +9,16 @@ import numpy as np
 
 from pipelines.apps import pictures
 from pipelines.apps.page import Bar, Html, bars, columns, fill, join, page, picture, section, table, tiles
-from schemas.report import CategoryCoverage, ProgressPoint, RunReport
+from pipelines.reduction.flow import Span
+from pipelines.reduction.flow import seconds as stage_seconds
+from pipelines.reduction.timeline_picture import timeline_uri
+from schemas.report import (
+    SERVER_HITS,
+    SERVER_QUERIES,
+    CategoryCoverage,
+    ProgressPoint,
+    RunReport,
+)
 
 _MOST_CATEGORIES = 40
 _MOST_SPANS = 24
@@ -21,9 +30,11 @@ def render_run_report(report: RunReport) -> str:
         _head(report),
         _tiles(report),
         section("Speed", columns(_throughput(report), _stages(report))),
-        section("Answers", columns(_confidence(report), _methods(report))),
+        *_flow(report),
+        section("Answers", columns(_confidence(report), _methods(report), _answered(report))),
         _coverage(report.coverage),
         _cost(report),
+        *_ledger(report),
         _rejects(report),
         section("Details", columns(_named("What was counted", report.counts), _texts(report))),
     ]
@@ -108,6 +119,72 @@ def _methods(report: RunReport) -> Html:
     )
 
 
+def _answered(report: RunReport) -> Html:
+    return join([fill("<h3>Pairs by who answered</h3>"), _shares(report.answered, "No pair was answered.")])
+
+
+def _flow(report: RunReport) -> list[Html]:
+    """Who waited for whom, where chunks overlapped."""
+    if not report.timeline:
+        return []
+    spans = [Span(one.chunk, one.stage, one.came_s, one.began_s, one.ended_s) for one in report.timeline]
+    rows = [
+        (stage, *(f"{found[name]:,.1f}" for name in ("worked", "waited", "idle")))
+        for stage, found in stage_seconds(spans).items()
+    ]
+    drawn = picture(timeline_uri(spans), "who worked and who waited, chunk by chunk")
+    shown = len({span.chunk for span in spans})
+    return [
+        section(
+            "Flow",
+            drawn,
+            table(["stage", "worked, s", "waited, s", "nobody there, s"], rows, numbers=(1, 2, 3)),
+            note=f"The first {shown} chunks: colour where a chunk works, grey where it waits before a stage.",
+        )
+    ]
+
+
+def _ledger(report: RunReport) -> list[Html]:
+    """What it cost by who answered."""
+    if not report.ledger:
+        return []
+    rows = [
+        (
+            line.tier,
+            _count(line.pairs),
+            _count(line.triples),
+            _count(line.prompt_tokens + line.completion_tokens),
+            _count(line.cached_tokens),
+            f"{line.seconds:,.1f}",
+            f"{line.money:,.4f}",
+            *(_each(amount, line.triples) for amount in (line.seconds, line.money)),
+        )
+        for line in report.ledger
+    ]
+    head = [
+        "tier",
+        "pairs",
+        "triples",
+        "tokens",
+        "cached",
+        "seconds",
+        "money",
+        "s a triple",
+        "money a triple",
+    ]
+    return [
+        section(
+            "Ledger",
+            table(head, rows, numbers=range(1, len(head))),
+            note="Seconds are those of recognition, shared out as its stages' own; money by the price of a machine hour.",
+        )
+    ]
+
+
+def _each(amount: float, of: int) -> str:
+    return f"{amount / of:.3g}" if of else "–"
+
+
 def _coverage(coverage: tuple[CategoryCoverage, ...]) -> Html:
     if not coverage:
         return section("Coverage by category", fill('<p class="note">No item was recognised.</p>'))
@@ -157,8 +234,16 @@ def _cost(report: RunReport) -> Html:
             numbers=(1, 2, 3),
         ),
         note=f"{_percent(tokens.get('cached_tokens', 0), tokens.get('prompt_tokens', 0))} of the prompt "
-        f"came from the cache; {_count(triples)} triples.",
+        f"came from the cache; {_count(triples)} triples. {_server_cache(tokens)}",
     )
+
+
+def _server_cache(tokens: Mapping[str, int]) -> str:
+    """The prefix cache's hit rate by the model server's own count, whoever else asked it meanwhile included."""
+    asked, hits = tokens.get(SERVER_QUERIES, 0), tokens.get(SERVER_HITS, 0)
+    if not asked:
+        return "The model server counted no prefix of its cache during the run."
+    return f"The model server found {_percent(hits, asked)} of {_count(asked)} prompt tokens in its prefix cache."
 
 
 def _rejects(report: RunReport) -> Html:

@@ -10,7 +10,7 @@ from pipelines.library.answers import Usage
 SECONDS_AN_HOUR = 3600.0
 A_MILLION = 1_000_000
 MACHINE_HOUR = 0.10
-"""Price of an hour of a machine of two cores, where nobody states another, in any one currency."""
+"""Price of an hour of the machine where nobody states one, in any one currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,9 @@ class Prices:
     def __post_init__(self) -> None:
         if min(self.machine_hour, self.prompt_tokens, self.cached_tokens, self.completion_tokens) < 0:
             raise ValueError(f"{self}: a price is not negative")
+
+
+DEFAULT_PRICES = Prices(MACHINE_HOUR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +83,38 @@ def per_triple(line: LedgerLine) -> Mapping[str, float]:
         return {}
     names = ("requests", "prompt_tokens", "cached_tokens", "completion_tokens", "seconds", "money")
     return {name: getattr(line, name) / line.triples for name in names}
+
+
+TAKEN_OVER, RANKER, MODEL = "taken over", "ranker", "discriminator"
+STAGES: Mapping[str, tuple[str, ...]] = {
+    TAKEN_OVER: ("reduce",),
+    RANKER: ("images", "encode", "search", "rank"),
+    MODEL: ("discriminate",),
+}
+"""What a tier's run is made of, and which of `Usage.seconds` each part took."""
+
+
+def run_ledger(
+    tier: str,
+    usage: Usage,
+    pairs: Mapping[str, int],
+    triples: Mapping[str, int],
+    held_s: float,
+    prices: Prices,
+) -> list[LedgerLine]:
+    """The account of one tier's run by who answered, then of all of it.
+
+    `pairs`, `triples`: by part of `STAGES`. `held_s`: how long the machine was held; its seconds are shared out as the parts'
+    own seconds are, whoever waited meanwhile. Only the model is paid by the token.
+    """
+    own = {part: sum(usage.seconds.get(stage, 0.0) for stage in stages) for part, stages in STAGES.items()}
+    whole = sum(own.values())
+    lines = []
+    for part, took_s in own.items():
+        seconds = held_s * took_s / whole if whole else 0.0
+        spent = usage if part == MODEL else Usage()
+        lines.append(
+            ledger_line(f"{tier}, {part}", spent, pairs.get(part, 0), triples.get(part, 0), seconds, prices)
+        )
+    everything = ledger_line(tier, usage, sum(pairs.values()), sum(triples.values()), held_s, prices)
+    return [*lines, everything]

@@ -4,35 +4,50 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipelines.apps.run_figures import RunFigures
+from pipelines.apps.run_figures import TAKEN, RunFigures
+from pipelines.library.answers import Usage
+from pipelines.reduction.flow import Span
+from pipelines.reduction.ledger import DEFAULT_PRICES, MODEL, RANKER, TAKEN_OVER, Prices, run_ledger
+from pipelines.tunnel.offline import TIER
 from pipelines.tunnel.plan_folder import Plan, PlanFolder, read_json, write_json
 from schemas.derive import arrow_to_records
 from schemas.knowledge import KnowledgeRow
-from schemas.report import ProgressPoint, RunReport
+from schemas.report import LedgerEntry, ProgressPoint, RunReport, TimelineSpan
 from schemas.shard import ShardEntry
 
 STEPS = ("plan", "recognise", "merge")
+NO_TOKENS: Mapping[str, int] = MappingProxyType({})
+MOST_CHUNKS = 40
+"""Chunks in the report's timeline: more are no picture any more."""
 
 
 def add_to_step(
-    folder: PlanFolder, step: str, seconds: Mapping[str, float], counts: Mapping[str, int], finished_ms: int
+    folder: PlanFolder,
+    step: str,
+    seconds: Mapping[str, float],
+    counts: Mapping[str, int],
+    finished_ms: int,
+    tokens: Mapping[str, int] = NO_TOKENS,
 ) -> None:
-    """Note what a step took and did; an interrupted step that goes on adds to what it took before."""
+    """Note what a step took and did; an interrupted step that goes on adds to the seconds and tokens it took before."""
     before = read_json(folder.step(step)) or {"seconds": {}, "counts": {}}
-    write_json(
-        folder.step(step),
-        {
-            "finished_ms": finished_ms,
-            "seconds": {
-                name: round(before["seconds"].get(name, 0.0) + took, 3) for name, took in seconds.items()
-            },
-            "counts": {**before["counts"], **counts},
+    noted: dict[str, Any] = {
+        "finished_ms": finished_ms,
+        "seconds": {
+            name: round(before["seconds"].get(name, 0.0) + took, 3) for name, took in seconds.items()
         },
-    )
+        "counts": {**before["counts"], **counts},
+    }
+    spent = Counter(before.get("tokens", {})) + Counter(tokens)
+    if spent:
+        noted["tokens"] = dict(spent)
+    write_json(folder.step(step), noted)
 
 
 def summarise(
@@ -41,22 +56,37 @@ def summarise(
     entries: Sequence[ShardEntry],
     names: Mapping[str, str],
     machine: Mapping[str, str],
+    prices: Prices = DEFAULT_PRICES,
 ) -> RunReport:
     """The report of a plan; shards without a result are counted as unfinished. `names`: category names by id."""
-    figures, tokens, seconds = RunFigures(), Counter[str](), Counter[str]()
+    figures, usage, seconds = RunFigures(plan.run_id), Usage(), Counter[str]()
     progress: list[tuple[int, int, int]] = []
+    spans: list[list[Span]] = []
     for entry in entries:
         if folder.result(entry.shard_id).exists():
             rows = arrow_to_records(pq.read_table(folder.result(entry.shard_id)), KnowledgeRow)
             figures.add(rows)
             spent = read_json(folder.usage(entry.shard_id)) or {}
-            tokens.update(spent.get("tokens", {}))
-            seconds.update({f"worker {name}": took for name, took in spent.get("seconds", {}).items()})
+            usage.tokens.update(spent.get("tokens", {}))
+            for name, took in spent.get("seconds", {}).items():
+                usage.seconds[name] += took
+            spans.append([Span(*span) for span in spent.get("spans", ())])
             pairs = sum(1 for row in rows if not row.attr_id.startswith("_"))
             progress.append((spent.get("finished_ms", plan.started_ms), entry.rows, pairs))
+    seconds.update({f"worker {name}": took for name, took in usage.seconds.items()})
+    tokens = Counter(usage.tokens)
     steps = {step: read_json(folder.step(step)) or {} for step in STEPS}
     for step in steps.values():
         seconds.update(step.get("seconds", {}))
+        tokens.update(step.get("tokens", {}))
+    ledger = run_ledger(
+        TIER,
+        usage,
+        _by_part(figures.answered),
+        _by_part(figures.triples_by),
+        seconds.get("recognise", 0.0),
+        prices,
+    )
     return RunReport(
         run_id=plan.run_id,
         day=plan.day,
@@ -78,6 +108,39 @@ def summarise(
         progress=_progress(plan.started_ms, progress),
         machine=dict(machine),
         notes=plan.notes,
+        answered=dict(figures.answered),
+        ledger=tuple(LedgerEntry(**asdict(line)) for line in ledger),
+        timeline=_timeline(spans),
+    )
+
+
+def _by_part(counts: Mapping[str, int]) -> Counter[str]:
+    """Counts by who answered, added up to the parts of the ledger."""
+    found: Counter[str] = Counter()
+    for who, count in counts.items():
+        part = TAKEN_OVER if who in TAKEN else MODEL if who == MODEL else RANKER
+        found[part] += count
+    return found
+
+
+def _timeline(shards: Sequence[Sequence[Span]]) -> tuple[TimelineSpan, ...]:
+    """The first chunks of all shards as one timeline, in the order in which they came, from its first moment on."""
+    came: dict[tuple[int, int], float] = {}
+    for number, spans in enumerate(shards):
+        for span in spans:
+            came[number, span.chunk] = min(span.came_s, came.get((number, span.chunk), span.came_s))
+    shown = sorted(came, key=lambda chunk: (came[chunk], chunk))[:MOST_CHUNKS]
+    place = {chunk: at for at, chunk in enumerate(shown)}
+    start_s = min(came.values(), default=0.0)
+    return tuple(
+        TimelineSpan(
+            place[number, span.chunk],
+            span.stage,
+            *(round(at_s - start_s, 3) for at_s in (span.came_s, span.began_s, span.ended_s)),
+        )
+        for number, spans in enumerate(shards)
+        for span in spans
+        if (number, span.chunk) in place
     )
 
 

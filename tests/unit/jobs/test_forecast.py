@@ -13,7 +13,7 @@ from jobs.forecast import CHANGED, NothingMeasured, read_measured
 from pipelines.library.answers import Usage
 from pipelines.reduction import forecast as module
 from pipelines.reduction.forecast import Measured, Wanted, as_text, forecast
-from pipelines.reduction.ledger import Prices, ledger_line, per_triple
+from pipelines.reduction.ledger import MODEL, RANKER, TAKEN_OVER, Prices, ledger_line, per_triple, run_ledger
 
 USAGE = Usage(Counter(requests=10, prompt_tokens=3_000, cached_tokens=2_000, completion_tokens=500))
 
@@ -27,6 +27,25 @@ def test_a_line_of_the_ledger_pays_every_token_once():
     assert (none.money, none.money_a_triple, per_triple(none)) == (0, 0, {})
     with pytest.raises(ValueError, match="not negative"):
         Prices(-1)
+
+
+def test_a_run_is_accounted_by_who_answered():
+    seconds = {"reduce": 1.0, "encode": 2.0, "search": 1.0, "rank": 2.0, "discriminate": 14.0}
+    spent = Usage(USAGE.tokens, Counter(), seconds)
+    pairs, triples = {TAKEN_OVER: 60, RANKER: 30, MODEL: 10}, {TAKEN_OVER: 50, RANKER: 20, MODEL: 10}
+    taken, ranker, model, whole = run_ledger("offline", spent, pairs, triples, 10.0, Prices(3.6, 1.0))
+    assert [line.tier for line in (taken, ranker, model, whole)] == [
+        "offline, taken over", "offline, ranker", "offline, discriminator", "offline",
+    ]  # fmt: skip
+    assert [line.seconds for line in (taken, ranker, model)] == [0.5, 2.5, 7.0]
+    assert (taken.prompt_tokens, ranker.prompt_tokens, model.cached_tokens) == (0, 0, 2_000)
+    assert taken.money == pytest.approx(0.0005) and ranker.money == pytest.approx(0.0025)
+    assert model.money == pytest.approx(0.007 + 0.001)
+    assert (whole.pairs, whole.triples, whole.seconds) == (100, 80, 10.0)
+    assert whole.money == pytest.approx(taken.money + ranker.money + model.money)
+    assert whole.money_a_triple == pytest.approx(0.011 / 80)
+    idle = run_ledger("offline", Usage(), {TAKEN_OVER: 5}, {}, 2.0, Prices(1.0))
+    assert [line.seconds for line in idle] == [0.0, 0.0, 0.0, 2.0] and idle[-1].pairs == 5
 
 
 MEASURED = Measured(

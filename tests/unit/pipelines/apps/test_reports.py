@@ -148,6 +148,24 @@ def test_run_report_shows_figures() -> None:
     assert re.search(r"Tokens per triple\s*19\.2", text), "12,300 tokens for 640 triples"
 
 
+def test_run_report_shows_who_answered_what_it_cost_and_who_waited() -> None:
+    tokens = {"prompt_tokens": 100, "server_prefix_hits": 30, "server_prefix_queries": 120}
+    page = render_run_report(run_report(tokens=tokens))
+    found = assert_harmless(page)
+    for said in (
+        "The model server found 25.0 % of 120 prompt tokens in its prefix cache.",
+        "500 · 50.5 %",
+        "The first 1 chunks",
+        "0.0625",
+        "1.56e-06",
+    ):
+        assert said in found.text, said
+    assert len(found.sources) == 3, "stages, flow, confidence; the throughput has too few points"
+    silent = Reader(render_run_report(run_report(timeline=(), ledger=()))).text
+    assert "The model server counted no prefix" in silent
+    assert "Flow" not in silent and "Ledger" not in silent
+
+
 def test_run_report_of_hostile_names_is_harmless() -> None:
     report = run_report(
         run_id=HOSTILE,

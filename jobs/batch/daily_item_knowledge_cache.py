@@ -1,0 +1,34 @@
+"""The prefix cache of the model server, by its own count before and after a run's recognition (L5)."""
+
+from __future__ import annotations
+
+from infra.http_look import NoAnswer, get_text
+from pipelines.library.recogniser import RecogniserConfig
+from pipelines.reduction.admission import ServerLoad, server_load
+from schemas.report import SERVER_HITS, SERVER_QUERIES
+
+TIMEOUT_S = 5.0
+
+
+def prefix_cache(config: RecogniserConfig) -> ServerLoad | None:
+    """What the discriminator's server says of itself; None where none is asked, or it is no vLLM that tells."""
+    if config.discriminator == "off":
+        return None
+    address = config.discriminator_url.rstrip("/").removesuffix("/v1")
+    try:
+        return server_load(get_text(f"{address}/metrics", TIMEOUT_S))
+    except (NoAnswer, ValueError):
+        return None
+
+
+def cache_use(before: ServerLoad | None, after: ServerLoad | None) -> dict[str, int]:
+    """Tokens found and looked for between two looks; nothing where one of them failed.
+
+    A server that was started anew meanwhile counts from nothing: what it says then is the least that there was.
+    """
+    if before is None or after is None:
+        return {}
+    restarted = after.prefix_queries < before.prefix_queries
+    hits = after.prefix_hits - (0 if restarted else before.prefix_hits)
+    queries = after.prefix_queries - (0 if restarted else before.prefix_queries)
+    return {SERVER_HITS: int(hits), SERVER_QUERIES: int(queries)}
