@@ -66,11 +66,10 @@ class Compute(AsyncFunction):  # type: ignore[misc]
         self._flushing: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._told: Counter[str] = Counter()
-        self._left: set[str] = set()
 
     def close(self) -> None:
         """Forget what was left under way: the job starts again from a state that still has it."""
-        UNDER_WAY.forget(self._left)
+        UNDER_WAY.forget(self)
 
     async def async_invoke(self, value: Row) -> list[Row]:
         """The messages that one piece of work becomes, or a row that stands for them."""
@@ -84,10 +83,7 @@ class Compute(AsyncFunction):  # type: ignore[misc]
         slow.cancel()
         if rows.done():
             return rows.result()
-        token = UNDER_WAY.keep(rows)
-        self._left.add(token)
-        rows.add_done_callback(lambda _: self._left.discard(token))
-        return [Row(LATER, token, value[2])]
+        return [Row(LATER, UNDER_WAY.keep(self, rows), value[2])]
 
     def _begin(self, work: Work) -> _Begun:
         begun = _Begun(work, asyncio.get_running_loop().create_future(), asyncio.Event())

@@ -20,29 +20,28 @@ class UnderWay(Generic[T]):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: dict[str, asyncio.Task[T]] = {}
+        self._kept: dict[str, tuple[object, asyncio.Task[T]]] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def keep(self, task: asyncio.Task[T]) -> str:
-        """Leave a task; the token that stands for it."""
+    def keep(self, owner: object, task: asyncio.Task[T]) -> str:
+        """Leave a task of who began it; the token that stands for it."""
         token = uuid4().hex
         with self._lock:
-            self._kept[token] = task
+            self._kept[token] = (owner, task)
         return token
 
     def take(self, token: str) -> Future[T] | None:
         """What a task will say, for any other thread; None where it is not under way in this process."""
         with self._lock:
-            task = self._kept.pop(token, None)
+            _, task = self._kept.pop(token, (None, None))
         return None if task is None else asyncio.run_coroutine_threadsafe(_end(task), task.get_loop())
 
-    def forget(self, tokens: set[str]) -> None:
-        """Forget tasks that nobody will wait for."""
+    def forget(self, owner: object) -> None:
+        """Forget what somebody began: nobody will wait for it."""
         with self._lock:
-            for token in tokens:
-                self._kept.pop(token, None)
+            self._kept = {token: kept for token, kept in self._kept.items() if kept[0] is not owner}
 
 
 async def _end(task: asyncio.Task[T]) -> T:
