@@ -15,27 +15,22 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
-
 from infra.vllm import CompletionClient
+from jobs.open_training import OutOfFold, labelled_open_pairs
 from jobs.recogniser import default_config
 from jobs.seal_models import reseal
 from jobs.training_sets import TrainingSet, training_set
+from pipelines.library.discriminate import Verdict
 from pipelines.library.keys import CategoryViews
-from pipelines.library.open_pairs import OpenPair, ask_item, open_pairs
-from pipelines.library.pairs import item_pairs, similar_values
-from pipelines.library.ranker import META, RankerMeta, load_ranker
+from pipelines.library.open_pairs import OpenPair, ask_item, shared_texts
+from pipelines.library.ranker import META, load_ranker
 from pipelines.library.recogniser import RecogniserConfig
 from pipelines.models.cascade_fit import HIGHS, LOWS, Opinion, fit_mixture, fit_open_range
 from pipelines.models.opinions import KeptOpinion, write_opinions
-from pipelines.models.own_values import own_values
-from schemas.listing import Listing
-from udfs.document import document
 from udfs.split import split_group
 from udfs.text import fold
 
 WIDEST = (LOWS[0], HIGHS[-1])
-OutOfFold = dict[str, dict[str, list[float]]]
 
 
 def main() -> int:
@@ -67,11 +62,11 @@ def main() -> int:
             if item.item_id in out_of_fold and item.item_id not in seen
         ]
         chosen = random.Random(0).sample(fresh, min(args.items, len(fresh)))
-        opened = [pair for n in chosen for pair in _opened(found, n, out_of_fold, config, meta)]
-        kept += asyncio.run(_opinions(opened, found, config))
-        print(
-            f"{folder.name}: {len(chosen)} of {len(fresh)} fresh items, {len(opened)} open pairs", flush=True
-        )
+        views = CategoryViews(found.release.snapshot)
+        opened = [labelled_open_pairs(found, views, n, out_of_fold, config, meta) for n in chosen]
+        kept += asyncio.run(_opinions([pairs for pairs in opened if pairs], found, config))
+        told = f"{len(chosen)} of {len(fresh)} fresh items, {sum(map(len, opened))} open pairs"
+        print(f"{folder.name}: {told}", flush=True)
     write_opinions(args.opinions, meta.version, kept)  # `fit_calibration` needs them
     fitted = fit_mixture([one.opinion for one in kept], meta.threshold)
     print(json.dumps(asdict(fitted), indent=1))
@@ -88,44 +83,28 @@ def main() -> int:
     return 0
 
 
-def _opened(
-    found: TrainingSet, number: int, out_of_fold: OutOfFold, config: RecogniserConfig, meta: RankerMeta
-) -> Sequence[OpenPair]:
-    """The labelled pairs of one item that the ranker, not having learned from it, leaves open."""
-    listing = found.listings[number]
-    category = CategoryViews(found.release.snapshot).of(str(listing.category_id))
-    labels = found.gold[listing.item_id]
-    own = own_values(category, labels)
-    similar = similar_values(found.release, category, found.vectors[number], config.top_k)
-    item = item_pairs(number, listing, document(listing), category, similar, own)
-    known = out_of_fold[listing.item_id]
-    ranked = [
-        np.asarray(known.get(view.key.key_id, [0.0] * len(pair.candidates)), np.float32)
-        for view, pair in zip(category.keys, item.pairs, strict=True)
-    ]
-    return open_pairs(number, item, ranked, config, meta)
-
-
 async def _opinions(
-    opened: Sequence[OpenPair], found: TrainingSet, config: RecogniserConfig
+    opened: Sequence[Sequence[OpenPair]], found: TrainingSet, config: RecogniserConfig
 ) -> list[KeptOpinion]:
+    """What both say of the open pairs, an item's asked together as recognition does."""
     async with CompletionClient(config.discriminator_url, concurrency=config.concurrency) as client:
-        calls = [ask_item([pair], (_text(pair.source.listing), ""), client, config) for pair in opened]
+        calls = [ask_item(pairs, shared_texts(pairs[:1])[pairs[0].item], client, config) for pairs in opened]
         replies = await asyncio.gather(*calls)
-    kept = []
-    for pair, ((verdict,), _) in zip(opened, replies, strict=True):
-        gold = set(map(fold, found.gold[pair.source.listing.item_id].get(pair.view.key.key_id, ())))
-        true = [candidate.folded in gold for candidate in pair.offered]
-        if not verdict.failed:
-            key, missed = pair.view.key, len(gold) - sum(true)
-            opinion = Opinion(pair.probabilities.tolist(), verdict.p, true, missed)
-            family = split_group(pair.source.listing)
-            kept.append(KeptOpinion(opinion, key.value_kind, key.multi_valued is not False, family))
-    return kept
+    told = [
+        (pair, verdict)
+        for pairs, (verdicts, _) in zip(opened, replies, strict=True)
+        for pair, verdict in zip(pairs, verdicts, strict=True)
+    ]
+    return [_kept(pair, verdict, found) for pair, verdict in told if not verdict.failed]
 
 
-def _text(listing: Listing) -> str:
-    return document(listing).text
+def _kept(pair: OpenPair, verdict: Verdict, found: TrainingSet) -> KeptOpinion:
+    key = pair.view.key
+    gold = set(map(fold, found.gold[pair.source.listing.item_id].get(key.key_id, ())))
+    true = [candidate.folded in gold for candidate in pair.offered]
+    opinion = Opinion(pair.probabilities.tolist(), verdict.p, true, len(gold) - sum(true))
+    family = split_group(pair.source.listing)
+    return KeptOpinion(opinion, key.value_kind, key.multi_valued is not False, family)
 
 
 if __name__ == "__main__":

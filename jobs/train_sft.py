@@ -1,6 +1,7 @@
 """Train the item-understanding model (discriminator and extractor) on labelled interchange folders, several tasks at once.
 
 data      draw training examples of six tasks               .local/engines/bin/python -m jobs.train_sft data --help
+open      draw what a trained ranker leaves open        .local/engines/bin/python -m jobs.train_sft open --help
 teacher   let a reference model label what gold does not    .local/engines/bin/python -m jobs.train_sft teacher --help
 train     LoRA or all weights; cpu, cuda, npu; goes on      .local/inference/bin/python -m jobs.train_sft train --help
 curve     draw the loss                                     .local/engines/bin/python -m jobs.train_sft curve --help
@@ -16,7 +17,7 @@ import argparse
 import importlib
 from pathlib import Path
 
-STEPS = ("data", "teacher", "train", "curve", "evaluate")
+STEPS = ("data", "open", "teacher", "train", "curve", "evaluate")
 
 
 def main() -> None:

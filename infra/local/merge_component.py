@@ -18,6 +18,8 @@ START_TIMEOUT_S = 900.0
 """A first start reads the whole table once."""
 GIVES_WAY = 10
 """Commits are due in tens of seconds, what runs beside them answers in one."""
+THREADS = max(1, (os.cpu_count() or 2) // 2)
+"""Half of the cores, so that what answers at once finds one free while a commit is made."""
 
 
 def merge_component(
@@ -29,7 +31,7 @@ def merge_component(
     argv = [str(ENGINES_PYTHON), "-m", "jobs.streaming.merge", "--warehouse", str(warehouse.absolute())]
     return Component(
         name=NAME,
-        argv=(*argv, "--kafka", config.kafka_servers, *place, *options),
+        argv=(*argv, "--kafka", config.kafka_servers, "--master", f"local[{THREADS},4]", *place, *options),
         env={**job_environment(), "PYTHONUNBUFFERED": "1"},
         ports=(Port(port, PORT_VARIABLE),),
         needs=(

@@ -74,8 +74,8 @@ async def discriminate(
     without candidates or with more than 10.
     """
     usage = Usage()
-    groups = list(_groups(questions, cfg))
-    verdicts = await _together([_ask(shared_text, own_text, group, client, cfg, usage) for group in groups])
+    asked = list(groups(questions, cfg))
+    verdicts = await _together([_ask(shared_text, own_text, group, client, cfg, usage) for group in asked])
     found = [verdict for group in verdicts for verdict in group]
     for verdict in found:
         usage.pairs["failed" if verdict.failed else "discriminator"] += 1
@@ -134,7 +134,7 @@ async def _ask_once(
     return [Verdict(q.key_id, picks, p) for q, picks, p in zip(group, chosen, sure, strict=True)]
 
 
-def _groups(questions: Sequence[Question], cfg: DiscriminateConfig) -> Iterator[list[Question]]:
+def groups(questions: Sequence[Question], cfg: DiscriminateConfig) -> Iterator[list[Question]]:
     """Consecutive questions, as many a request as the configuration and the model's window allow."""
     most = max(1, min(cfg.keys_per_request, MOST_KEYS))
     group: list[Question] = []

@@ -89,7 +89,7 @@ async def ask_discriminator(
     by_item: dict[int, list[int]] = defaultdict(list)
     for place, pair in enumerate(opened):
         by_item[pair.item].append(place)
-    shared = _shared_texts([opened[places[0]] for places in by_item.values()])
+    shared = shared_texts([opened[places[0]] for places in by_item.values()])
     groups = list(by_item.values())
     calls = [
         ask_item(
@@ -123,7 +123,7 @@ async def ask_item(
     RequestRefused when even the shortest prompt is refused.
     """
     settings = DiscriminateConfig(keys_per_request=config.keys_per_request)
-    questions = [_question(pair) for pair in pairs]
+    questions = [question_of(pair) for pair in pairs]
     refused = Usage()
     if eyes is not None:
         try:
@@ -147,7 +147,8 @@ def _first_bytes(text: str, count: int) -> str:
     return text.encode("utf-8", "replace")[:count].decode("utf-8", "ignore")
 
 
-def _question(pair: OpenPair) -> Question:
+def question_of(pair: OpenPair) -> Question:
+    """A pair as the discriminator is asked about it, its candidates the likeliest first."""
     document = pair.source.text.document
     shown = tuple(
         _first_bytes(as_data(candidate_text(c.value, _words(document, c))), CANDIDATE_BYTES)
@@ -161,7 +162,7 @@ def _words(document: Document, candidate: Candidate) -> str:
     return document.text[slice(*candidate.spans[0])] if candidate.spans else ""
 
 
-def _shared_texts(firsts: Sequence[OpenPair]) -> dict[int, tuple[str, str]]:
+def shared_texts(firsts: Sequence[OpenPair]) -> dict[int, tuple[str, str]]:
     """Per item, the text that it shares with its siblings of this call, and what is its own.
 
     Fields that all siblings have alike come first, so that their requests begin with the same tokens (L5).
