@@ -109,7 +109,11 @@ class Compute(AsyncFunction):  # type: ignore[misc]
             task.add_done_callback(self._running.discard)
 
     async def _compute(self, batch: list[_Begun]) -> None:
-        TOLD.set(lambda: [begun.asks.set() for begun in batch])  # of this task and those it begins
+        def tell() -> None:
+            for begun in batch:
+                begun.asks.set()
+
+        TOLD.set(tell)  # of this task and those that it begins
         try:
             worker = await self._opened()
             outcomes = await worker.compute([begun.work for begun in batch])

@@ -84,9 +84,9 @@ def row(item_id: str, title: str, category: str) -> tuple[str, str, str]:
 
 
 def opened(made: Compute, model: Model) -> SlowWorker:
-    made.open(None)  # type: ignore[arg-type]
+    made.open(None)
     worker = SlowWorker(model)
-    made._worker = worker  # type: ignore[assignment]
+    made._worker = worker
     return worker
 
 
@@ -98,7 +98,7 @@ def test_what_asks_is_left_under_way_and_waited_for_elsewhere(loops: tuple[Loop,
         Finish(CONFIG, "realtime", None),
     )
     opened(compute, model)
-    finish.open(None)  # type: ignore[arg-type]
+    finish.open(None)
     easy = first.run(compute.async_invoke(row("a", "easy", "tea")))
     assert [one[0] for one in easy] == [DEFERRED_EVENTS, "counted"]
     # Long before the ten seconds are over: it is told that the model is asked.
