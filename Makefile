@@ -11,7 +11,7 @@ CODE := $(TYPED) dags tests
 PYTEST := -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format test-unit test-spark test-dags test-integration bench bench-real bench-clone bench-throughput bench-tunnel bench-unseen requirements clean distclean
+.PHONY: help setup demo test check format test-unit test-spark test-dags test-integration bench bench-real bench-clone bench-throughput bench-tunnel bench-unseen bench-curve requirements clean distclean
 
 help:  ## show this text
 	@echo "Open AI item center. Needs Python 3.11, Java 17, Maven and a C compiler; everything else is set up below .local/."
@@ -111,6 +111,9 @@ bench-unseen: setup  ## F1 lost on values, keys and categories that training nev
 	$(ENGINES) -m jobs.seal_models $(UNSEEN)/models --note "blind to turn $(TURN)"
 	$(ENGINES) -m jobs.hold_out evaluate --held $(UNSEEN) --seen $(SEEN) --blind $(UNSEEN)/models \
 	  --json build/bench/unseen$(if $(filter-out 0,$(TURN)),-$(TURN)).json
+
+bench-curve: setup  ## F1 on held-out items by the number of labelled families learned from (trains the ranker four times)
+	@./aiic up --only encoder && $(ENGINES) -m tests.benchmarks.learning_curve $(UNSEEN_SETS) --threads $(THREADS)
 
 requirements: setup  ## compile infra/requirements/*.in into hashed .txt files (UPGRADE=1 takes newer versions)
 	@for name in uv engines airflow inference train-ascend; do \
