@@ -2,6 +2,7 @@
 
 What died is started again: a component with the settings of this command, a job with the settings that it had, from its
 newest checkpoint or savepoint. What is alive but not well is not touched, only told: its own retries mend what passes.
+Topics of an earlier version get the settings of this one, once.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from infra.kafka import KafkaUnavailable, TopicMismatch
 from infra.local import stack, state
 from infra.local.component import Component
 from infra.local.config import LocalConfig
+from infra.local.kafka import NAME as KAFKA
 from infra.local.stack import StackError
+from infra.topics import correct_topics
 from jobs.stream_jobs import TIERS, Say, cluster_of, is_wanted, start_again
 from pipelines.tunnel.stream_config import job_name
+from schemas.topics import TOPICS
 
 NAMES = (*stack.NAMES, *TIERS)
 """All that can be kept running."""
@@ -36,6 +40,7 @@ class Supervisor:
         # At once: a submission waits as much as it works.
         self._pool = ThreadPoolExecutor(len(TIERS), "submit")
         self._submitted: dict[str, Future[None]] = {}
+        self._topics_are_planned = False
 
     def __enter__(self) -> Supervisor:
         return self
@@ -69,7 +74,19 @@ class Supervisor:
                     faults[component.name] = str(error)
             elif found.health != "up":
                 faults[component.name] = f"{found.health}: see {found.log}"
+            elif component.name == KAFKA and not self._topics_are_planned:
+                faults |= self._topics()
         return faults
+
+    def _topics(self) -> dict[str, str]:
+        """Give topics that are there the settings that are planned; what keeps it from doing so."""
+        try:
+            for line in correct_topics(self._config.kafka_servers, TOPICS):
+                self._say(line)
+        except (KafkaUnavailable, TopicMismatch) as error:
+            return {"topics": str(error)}
+        self._topics_are_planned = True
+        return {}
 
     def _jobs(self, tiers: Sequence[str]) -> dict[str, str]:
         try:

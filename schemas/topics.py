@@ -24,6 +24,10 @@ ITEM_PARTITIONS = 4
 MIB = 1 << 20
 LARGEST_REFUSED_BYTES = 16 * MIB
 """What the broker lets in, far above what a contract allows: a message too long becomes a dead letter, not a lost one."""
+UNZIPPED = {"compression.type": "uncompressed"}
+"""The broker unzips what producers zip, so that `max.message.bytes` bounds what readers get: zipped, a message of a few KB may
+hold gigabytes, and a reader has to make room for it before it can look. Readers need no codec of a producer's, either.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class TopicPlan:
             "cleanup.policy": self.cleanup,
             "retention.ms": str(retention_ms),
             "max.message.bytes": str(self.max_message_bytes),
+            **UNZIPPED,
             **self.settings,
         }
 

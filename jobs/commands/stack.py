@@ -12,16 +12,20 @@ from pathlib import Path
 from time import sleep
 from typing import Any
 
+from infra.kafka import KafkaUnavailable
 from infra.local import stack
 from infra.local.component import Component
 from infra.local.config import DEFAULT_FILE, ConfigError, LocalConfig, load_config
+from infra.local.kafka import NAME as KAFKA
 from infra.local.stack import ComponentStatus, StackError
 from infra.local.state import StateError
+from infra.topics import REMEDY, check_topics
 from jobs.operations.kafka_probe import KafkaProbe
 from jobs.operations.look import Looker
 from jobs.operations.places import local_places
 from jobs.operations.probes import now_ms, probes
 from jobs.operations.table import aligned, duration, tables
+from schemas.topics import TOPICS
 
 MIB = 1024 * 1024
 FOLLOW_POLL_S = 0.3
@@ -102,10 +106,22 @@ def _guarded(run: Callable[[argparse.Namespace, LocalConfig], int]) -> Callable[
 def _up(args: argparse.Namespace, config: LocalConfig) -> int:
     try:
         stack.up(config, stack.components(config, args.only), _say, os.environ)
+        if KAFKA in args.only:
+            _tell_topics(config)
     except KeyboardInterrupt:
         _say("interrupted: what was started goes on; `./aiic status` shows it, `./aiic down` ends it")
         raise
     return 0
+
+
+def _tell_topics(config: LocalConfig) -> None:
+    """Say where topics of an earlier version are not as this one plans them: nothing else would."""
+    try:
+        faults = check_topics(config.kafka_servers, TOPICS, missing=False)
+    except KafkaUnavailable as error:
+        faults = [str(error)]
+    for line in [*faults, REMEDY] if faults else []:
+        _say(f"topics: {line}")
 
 
 def _down(args: argparse.Namespace, config: LocalConfig) -> int:

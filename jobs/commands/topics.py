@@ -8,7 +8,7 @@ import sys
 
 from infra.kafka import KafkaUnavailable, TopicMismatch
 from infra.local.config import ConfigError, load_config
-from infra.topics import apply_topics, check_topics
+from infra.topics import REMEDY, apply_topics, check_topics
 from schemas.topics import TOPICS
 
 
@@ -41,7 +41,7 @@ def _run(args: argparse.Namespace) -> int:
     except (KafkaUnavailable, TopicMismatch, ConfigError) as error:
         print(f"aiic topics: {error}", file=sys.stderr)
         return 1
-    print("\n".join(faults) or "all topics are as planned")
+    print("\n".join([*faults, REMEDY]) if faults else "all topics are as planned")
     return 1 if faults else 0
 
 

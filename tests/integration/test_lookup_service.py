@@ -17,6 +17,7 @@ import orjson
 import psutil
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
+from kafka.errors import MessageSizeTooLargeError, UnknownError
 
 from infra import kafka
 from infra.kafka import Topic
@@ -32,6 +33,7 @@ from tests.integration.conftest import RunningStack, own_settings, running_stack
 from tests.ports import free_ports
 from tests.unit.pipelines.tunnel.test_store import row
 from tests.unit.pipelines.tunnel.test_subscription import token_at_end
+from tests.zipped import CODECS, send_bomb, send_zipped
 from udfs.version import ITEM_ATTR, settle, with_digest
 
 pytestmark = pytest.mark.integration
@@ -234,6 +236,34 @@ def test_changes_command_reads_once_and_goes_on_by_its_token(own: RunningStack, 
     kafka.produce(own.kafka_servers, CHANGES, [change(fact("c-2", "form", 3, "d"), 104, third)])
     assert [one["sequence"] for one in changes("--token-file", str(token))] == [104]
     assert changes("--token-file", str(token)) == []
+
+
+def test_messages_zipped_by_any_codec_reach_the_store(own: RunningStack, client: Client) -> None:
+    """Our environment has none of the codecs but gzip: the broker unzips what a producer zips."""
+    for codec in CODECS:
+        key, value = results([fact(f"zipped-{codec}", "form", 1, codec)])
+        send_zipped(own.kafka_servers, RESULTS, codec, key, value)
+    for codec in CODECS:
+        wait(lambda item=f"zipped-{codec}": said(client, item), {"form": codec})
+
+
+def test_a_zipped_bomb_is_refused_before_any_reader_must_open_it(own: RunningStack, client: Client) -> None:
+    def ends(topic: str) -> int:
+        with closing(open_log(own.kafka_servers, [topic])) as log:
+            return sum(log.ends().values())
+
+    before, broker = ends(RESULTS), own.status()["kafka"]["pid"]
+    # One message above the topic's limit, one above the broker's own memory, and many that are each allowed.
+    for value_bytes, values in ((64 << 20, 1), (600 << 20, 1), (15 << 20, 60)):
+        with pytest.raises((MessageSizeTooLargeError, UnknownError)):
+            send_bomb(own.kafka_servers, RESULTS, "bomb", value_bytes, values)
+    assert ends(RESULTS) == before
+    kafka.ensure_topics(own.kafka_servers, [Topic("as-kafka-makes-it", 1)])
+    assert send_bomb(own.kafka_servers, "as-kafka-makes-it", "bomb", 64 << 20) < 100_000
+    assert ends("as-kafka-makes-it") == 1, "without our settings it is taken: nothing else refuses it"
+    kafka.produce(own.kafka_servers, RESULTS, [results([fact("after-bombs", "form", 1, "well")])])
+    wait(lambda: said(client, "after-bombs"), {"form": "well"})
+    assert own.status()["kafka"]["pid"] == broker
 
 
 def test_messages_that_left_unread_make_the_service_unready_and_say_so(

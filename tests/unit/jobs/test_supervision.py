@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,14 @@ import jobs.stream_jobs
 import jobs.supervision
 from infra.flink_cluster import METADATA_BEGINS, FlinkError, JobStatus
 from infra.flink_wanted import WantedJob, WantedUnreadable, forget_wanted, note_wanted, wanted_job
+from infra.kafka import KafkaUnavailable
 from infra.local import stack
 from infra.local.config import LocalConfig
 from jobs.cli import main
 from jobs.stream_jobs import not_wanted, start_again, start_job, state_dir
 from jobs.supervision import Supervisor, watch
 from pipelines.tunnel.stream_config import StreamConfig, job_name
+from schemas.topics import TOPICS, TopicPlan
 from tests.unit.infra.test_local_stack import config_at, free_port, pid_of, until_dead, up, web_server
 
 PATIENCE_S = 60.0
@@ -155,6 +158,31 @@ def test_a_dead_component_is_started_again(config: LocalConfig, monkeypatch: pyt
         assert [found.health for found in stack.status(config, [web])] == ["up"]
     finally:
         stack.down(config, ["web"], print)
+
+
+def test_topics_of_an_earlier_version_get_their_settings_once(
+    config: LocalConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = replace(web_server(free_port()), name="kafka")
+    answers: list[list[str] | Exception] = [KafkaUnavailable("too slow"), ["results: settings corrected"], []]
+
+    def correct(servers: str, plans: Sequence[TopicPlan]) -> list[str]:
+        assert (servers, plans) == (config.kafka_servers, TOPICS)
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(stack, "components", lambda *_: [broker])
+    monkeypatch.setattr(jobs.supervision, "correct_topics", correct)
+    up(config, broker)
+    said: list[str] = []
+    try:
+        with Supervisor(config, ["kafka"], said.append, {}) as supervisor:
+            assert [supervisor.look() for _ in range(4)] == [{"topics": "too slow"}, {}, {}, {}]
+    finally:
+        stack.down(config, ["kafka"], print)
+    assert (said, answers) == (["results: settings corrected"], [[]])
 
 
 def test_watching_ends_when_all_is_well_or_at_the_deadline() -> None:

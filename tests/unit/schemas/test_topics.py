@@ -37,6 +37,7 @@ def test_settings_are_kafkas():
         "cleanup.policy": "delete",
         "retention.ms": str(7 * 24 * 3600 * 1000),
         "max.message.bytes": str(16 * MIB),
+        "compression.type": "uncompressed",
         "message.timestamp.type": "LogAppendTime",
     }
     # What lies in the future is decided by the broker's clock, and a message too long becomes a dead letter, here, too.
@@ -45,6 +46,8 @@ def test_settings_are_kafkas():
         "LogAppendTime",
         str(16 * MIB),
     )
+    # A limit of zipped bytes bounds nothing: in every topic they are counted unzipped.
+    assert {plan.kafka_settings()["compression.type"] for plan in TOPICS} == {"uncompressed"}
     with pytest.raises(KeyError, match="no topic items"):
         topic_plan("items")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -79,6 +80,30 @@ def test_a_bad_event_is_a_dead_letter_with_a_reason(raw, reason, words):
     assert words in found.detail
     assert found.raw_bytes == len(raw.value or b"")
     assert base64.b64decode(found.raw) == (raw.value or b"")[:MAX_RAW_BYTES]
+
+
+@pytest.mark.parametrize(
+    ("part", "reason"),
+    [(b"[],", "missing_field"), (b"{},", "missing_field"), (b"[", "not_json")],
+    ids=["lists", "objects", "nested"],
+)
+def test_the_longest_message_takes_bounded_memory_whatever_it_holds(part, reason):
+    """JSON grows when it is read: each `[]` of two bytes becomes 64. The limit of a message's length bounds that, too."""
+    body = part * ((MAX_EVENT_BYTES - 100) // len(part))
+    raw = message(b'{"item_id": "sku-1", "attributes": [' + body.removesuffix(b",") + b"]}")
+    tracemalloc.start()
+    try:
+        found = refused(raw)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (found.reason, found.raw_bytes) == (reason, len(raw.value))
+    assert peak < 64 << 20
+
+
+def test_what_is_longer_is_not_even_looked_at(monkeypatch):
+    monkeypatch.setattr("pipelines.tunnel.events.json_object", lambda _: pytest.fail("it was parsed"))
+    assert refused(message(b"[" * (MAX_EVENT_BYTES + 1))).reason == "too_large"
 
 
 def test_five_minutes_ahead_are_allowed_and_categories_may_be_absent_or_gone():
