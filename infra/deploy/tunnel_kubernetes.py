@@ -123,6 +123,7 @@ def _places(profile: Profile, tunnel: Tunnel) -> tuple[str, ...]:
     urls = {
         "merge": f"http://aiic-merge.{namespace}.svc:{tunnel.merge.port}",
         "lookup": f"http://aiic-lookup-writer.{namespace}.svc:{tunnel.lookup_writer.port}",
+        "algorithms": f"http://aiic-algorithms.{namespace}.svc:{tunnel.algorithms.port}",
         "nearline": f"http://aiic-nearline-rest.{namespace}.svc:8081",
         "realtime": f"http://aiic-realtime-rest.{namespace}.svc:8081",
     }

@@ -15,7 +15,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("serve", help=words, description=words)
     parser.add_argument("service", nargs="?", choices=("lookup", "algorithms"), default="lookup")
     parser.add_argument("--host", help="address to listen at, default that of the local stack")
-    parser.add_argument("--port", type=int, help="default AIIC_LOOKUP_PORT, else that of local.toml")
+    parser.add_argument(
+        "--port",
+        type=int,
+        help="default AIIC_LOOKUP_PORT, else that of local.toml; algorithms: AIIC_ALGORITHMS_PORT, else 18201",
+    )
     parser.add_argument(
         "--keys", type=Path, help="TOML file of API keys, default <state_dir>/lookup/keys.toml"
     )
@@ -49,6 +53,7 @@ def _run(args: argparse.Namespace) -> int:
     from infra.http_keys import KeysError, add_key
     from infra.kafka import KafkaUnavailable
     from infra.kafka_log import TopicMissing
+    from infra.local.algorithms import algorithms_port
     from infra.local.config import ConfigError
     from jobs.services.lookup_rebuild import NotNow, rebuild
     from jobs.services.lookup_settings import read_settings
@@ -61,10 +66,11 @@ def _run(args: argparse.Namespace) -> int:
         if args.warehouse:
             os.environ["AIIC_WAREHOUSE"] = str(args.warehouse.absolute())
         settings = read_settings(os.environ)
+        own_port = algorithms_port() if args.service == "algorithms" else settings.port
         settings = replace(
             settings,
             host=args.host or settings.host,
-            port=args.port or settings.port,
+            port=args.port or own_port,
             keys_file=args.keys or settings.keys_file,
         )
         if args.new_key:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from infra.local.algorithms import algorithms_port
 from infra.local.config import LocalConfig
 from infra.local.flink import rest_url
 from infra.local.merge import page_url
@@ -16,13 +17,14 @@ from pipelines.ontology.store import default_warehouse
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Kafka's servers; where pages are, all without a path: Flink's for each tier, merge, lookup, model servers; the warehouse."""
+    """Kafka's servers; where pages are, all without a path: Flink's for each tier, merge, services, model servers; the warehouse."""
 
     kafka: str
     realtime: str
     nearline: str
     merge: str
     lookup: str
+    algorithms: str
     encoder: str
     discriminator: str
     warehouse: Path
@@ -37,13 +39,14 @@ def local_places(config: LocalConfig, env: Mapping[str, str] = os.environ) -> Pl
         nearline=rest_url(config),
         merge=page_url(config, env),
         lookup=f"http://{host}:{config.lookup.port}",
+        algorithms=f"http://{host}:{algorithms_port(env)}",
         encoder=_root(env.get("AIIC_ENCODER_URL") or config.url(config.encoder)),
         discriminator=_root(env.get("AIIC_DISCRIMINATOR_URL") or config.url(config.discriminator)),
         warehouse=Path(env.get("AIIC_WAREHOUSE") or default_warehouse()),
     )
 
 
-PAGES = ("realtime", "nearline", "merge", "lookup", "encoder", "discriminator")
+PAGES = ("realtime", "nearline", "merge", "lookup", "algorithms", "encoder", "discriminator")
 
 
 def add_places(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +69,7 @@ def named_places(args: argparse.Namespace, local: Places) -> Places:
         nearline=_root(args.nearline or args.flink or local.nearline),
         merge=_root(args.merge or local.merge),
         lookup=_root(args.lookup or local.lookup),
+        algorithms=_root(args.algorithms or local.algorithms),
         encoder=_root(args.encoder or local.encoder),
         discriminator=_root(args.discriminator or local.discriminator),
     )

@@ -25,6 +25,7 @@ FLINK = "`./aiic up --only flink`"
 REMEDIES = {
     **dict.fromkeys(TIERS, FLINK),
     "merge": "`./aiic merge --follow`",
+    "algorithms": "`./aiic serve algorithms --ontology NAME`",
     **{name: f"`./aiic up --only {name}`" for name in ("lookup", "encoder", "discriminator")},
 }
 """How a part is started that nobody answers for."""
@@ -44,6 +45,7 @@ def probes(places: Places, kafka: KafkaProbe, now_ms: Clock) -> dict[str, Probe]
         found[tier] = partial(_told, tier, partial(stream_part, getattr(places, tier), tier, now_ms))
     found["merge"] = partial(_told, "merge", partial(merge_part, places.merge))
     found["lookup"] = partial(_told, "lookup", partial(lookup_part, places.lookup))
+    found["algorithms"] = partial(_told, "algorithms", partial(algorithms_part, places.algorithms))
     for name in ("encoder", "discriminator"):
         found[name] = partial(_told, name, partial(model_part, name, getattr(places, name)))
     found["daily"] = partial(_told, "daily", partial(daily_part, places, now_ms))
@@ -114,6 +116,14 @@ def lookup_part(url: str) -> Part:
     words = f"{facts.get('aiic_lookup_changed_rows_total', 0):,.0f} rows changed since its start"
     state = UP if ready["ready"] else SICK
     return Part("lookup", state, "; ".join(ready["why_not"]) or words, samples, facts)
+
+
+def algorithms_part(url: str) -> Part:
+    """The algorithm service by its readiness and its metrics. Errors: NoAnswer."""
+    status = get_json(f"{url}/readyz", TIMEOUT_S)["status"]
+    facts = numbers(get_text(f"{url}/metrics", TIMEOUT_S), ("aiic_pairs", "aiic_http_requests"))
+    words = f"{status}, {facts.get('aiic_pairs_total', 0):,.0f} pairs answered since its start"
+    return Part("algorithms", UP, words, (), facts)
 
 
 VLLM = (

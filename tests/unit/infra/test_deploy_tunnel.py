@@ -123,7 +123,7 @@ def test_our_commands_understand_the_deployments_words() -> None:
         for one in manifests()
         if one["kind"] == "Service"
     }
-    assert {places.merge, places.lookup} <= services
+    assert {places.merge, places.lookup, places.algorithms} <= services
     assert {places.nearline, places.realtime} == {
         f"http://aiic-{tier}-rest.item-center.svc:8081" for tier in TIERS
     }

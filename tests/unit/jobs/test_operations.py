@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, Counter
 
 from infra.http_keys import ApiKey, digest_of
 from infra.http_look import NoAnswer, get_json, get_text
@@ -25,8 +26,18 @@ from jobs.operations.exporter import Newest, serve_metrics
 from jobs.operations.kafka_probe import KafkaProbe
 from jobs.operations.look import Looker
 from jobs.operations.places import Places, add_places, local_places, named_places
-from jobs.operations.probes import daily_part, lookup_part, merge_part, model_part, probes, stream_part
+from jobs.operations.probes import (
+    algorithms_part,
+    daily_part,
+    lookup_part,
+    merge_part,
+    model_part,
+    probes,
+    stream_part,
+)
 from jobs.operations.table import tables
+from jobs.services.algorithms import algorithms_app
+from jobs.services.algorithms_work import Algorithms
 from jobs.services.lookup import LookupConfig, lookup_app
 from jobs.services.ontologies import Ontologies
 from pipelines.tunnel.merge import MergeResult
@@ -40,6 +51,8 @@ from schemas.topics import CHANGES, RESULTS
 from tests.http_service import served
 from tests.ports import free_ports
 from tests.promql import names_on
+from tests.unit.pipelines.library import small
+from tests.unit.pipelines.library.test_s2d import Model, recogniser
 
 NOW_MS = 1_790_000_000_000
 JOB = "aiic-nearline-item-knowledge"
@@ -108,7 +121,7 @@ def nowhere(tmp_path: Path) -> Places:
     """Places where nobody is."""
     [port] = free_ports(1)
     at = f"http://127.0.0.1:{port}"
-    return Places(f"127.0.0.1:{port}", at, at, at, at, at, at, tmp_path)
+    return Places(f"127.0.0.1:{port}", at, at, at, at, at, at, at, tmp_path)
 
 
 def test_a_stream_job_by_flinks_rest_interface() -> None:
@@ -171,6 +184,23 @@ def test_the_lookup_service_by_its_readiness(tmp_path: Path) -> None:
     assert (sick.state, sick.detail) == (SICK, "no topic")
 
 
+def test_the_algorithm_service_by_its_readiness_and_its_counts(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    pairs = Counter("aiic_pairs_total", "Pairs.", ["method"], registry=registry)
+    found = recogniser(tmp_path, 0.95, "off", Model("[]"))
+    service = Algorithms(found, found, small.snapshot(), pairs)
+    with served(algorithms_app(service, [ApiKey("k", digest_of("key"))], registry), "key") as client:
+        url = f"http://127.0.0.1:{client.port}"
+        assert algorithms_part(url).detail == "ready, 0 pairs answered since its start"
+        asked = {"listings": [{"title": "Red ceramic mug", "category_id": "mugs"}]}
+        [told] = client.post("/v1/algorithms/attributes", asked).json["answers"]
+        part = algorithms_part(url)
+    answered = len(told["answers"])
+    assert answered > 1
+    assert (part.state, part.detail) == (UP, f"ready, {answered} pairs answered since its start")
+    assert part.facts["aiic_pairs_total"] == answered
+
+
 def test_a_model_server_by_its_own_metrics() -> None:
     with pages({"/metrics": VLLM}) as url:
         found = model_part("discriminator", url)
@@ -199,6 +229,7 @@ def test_parts_that_are_away_say_how_they_are_started(nowhere: Places) -> None:
     for name, remedy in (
         ("kafka", "up --only kafka"), ("nearline", "up --only flink"), ("merge", "merge --follow"),
         ("lookup", "up --only lookup"), ("encoder", "up --only encoder"), ("daily", "run --day"),
+        ("algorithms", "serve algorithms --ontology"),
     ):  # fmt: skip
         assert f"`./aiic {remedy}" in parts[name].detail, parts[name].detail
 
@@ -207,11 +238,18 @@ def test_parts_that_answer_nonsense_are_sick_and_hurt_no_other(nowhere: Places) 
     nonsense = {"/overview": "{}", "/jobs/overview": "[]", "/status": '{"lag_messages": "x"}', "/readyz": "[]", "/metrics": "{{{"}  # fmt: skip
     with pages(dict(nonsense)) as url:
         places = replace(
-            nowhere, realtime=url, nearline=url, merge=url, lookup=url, encoder=url, discriminator=url
+            nowhere,
+            realtime=url,
+            nearline=url,
+            merge=url,
+            lookup=url,
+            algorithms=url,
+            encoder=url,
+            discriminator=url,
         )
         kafka = KafkaProbe(nowhere.kafka, lambda: NOW_MS)
         found = {part.name: part for part in Looker(probes(places, kafka, lambda: NOW_MS), 20.0).look()}
-    for name in ("nearline", "realtime", "merge", "lookup", "encoder"):
+    for name in ("nearline", "realtime", "merge", "lookup", "algorithms", "encoder"):
         assert (found[name].state, "something else than expected" in found[name].detail) == (SICK, True), name
 
 
@@ -354,13 +392,17 @@ def test_places_of_the_stack_and_elsewhere(tmp_path: Path) -> None:
     env = {
         "AIIC_ENCODER_URL": "http://models.example:8001/v1",
         "AIIC_MERGE_PORT": "7",
+        "AIIC_ALGORITHMS_PORT": "8",
         "AIIC_WAREHOUSE": str(tmp_path),
     }
     found = local_places(load_config(env=env), env)
     assert (found.encoder, found.merge, found.warehouse) == (
         "http://models.example:8001", "http://127.0.0.1:7", tmp_path,
     )  # fmt: skip
-    assert found.discriminator == "http://127.0.0.1:18100"
+    assert (found.discriminator, found.algorithms) == ("http://127.0.0.1:18100", "http://127.0.0.1:8")
+    # Both services run on one machine, each at its own port.
+    alone = local_places(load_config(env={}), {})
+    assert (alone.lookup, alone.algorithms) == ("http://127.0.0.1:18200", "http://127.0.0.1:18201")
     parser = argparse.ArgumentParser()
     add_places(parser)
     given = parser.parse_args(["--flink", "http://f:1/", "--realtime", "http://r:2", "--kafka", "k:9092"])
