@@ -40,7 +40,7 @@ def notice_of(message: Any) -> dict[str, Any]:
         notice = parse_record(BatchNotice, json.loads(message.value() or b"null"))
     except BadRecord as error:
         return {"place": place, "fault": f"{error.field}: {error.detail}"[:TOLD]}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter of lists in lists in lists
         return {"place": place, "fault": f"no JSON: {error}"[:TOLD]}
     return {
         "place": place,

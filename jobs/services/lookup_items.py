@@ -121,7 +121,9 @@ async def _views(request: Request, item_ids: list[str], as_of: str | None) -> li
     moment_ms = _moment(as_of)
     spend(request, len(item_ids))
     try:
-        return await _look(request, lambda store: [store.view_at(one, moment_ms) for one in item_ids])
+        # Beside the event loop, wherever the store is: history is read row by row, and other callers are not to wait for it.
+        store: KnowledgeStore = request.app.state.items.store
+        return await run_in_threadpool(lambda: [store.view_at(one, moment_ms) for one in item_ids])
     except HistoryGone as error:
         raise Refused(
             410, "history_gone", f"{error}; `aiic item --as-of` reads the table's own past"

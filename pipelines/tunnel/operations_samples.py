@@ -11,6 +11,7 @@ import orjson
 
 from pipelines.tunnel.merge_stream import quantiles
 from pipelines.tunnel.operations import Sample
+from schemas.knowledge import TIERS
 from schemas.topics import CHANGES
 
 RESULTS_PLACE, TABLE_PLACE = "lookup", "table"
@@ -100,17 +101,20 @@ class Freshness:
                 before, after = message["before"], message["after"]
                 if before is not None and before["version"] == after["version"]:
                     return  # told again, because somebody asked: nothing became visible
-                place = (str(after["provenance"]["tier"]), TABLE_PLACE)
-                event_ms = int(after["event_ms"])
+                tier, event_ms, place = after["provenance"]["tier"], after["event_ms"], TABLE_PLACE
             elif message["rows"]:
-                place, event_ms = (str(message["tier"]), RESULTS_PLACE), int(message["event_ms"])
+                tier, event_ms, place = message["tier"], message["event_ms"], RESULTS_PLACE
             else:
                 return
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError):
             return  # its readers make a dead letter of it
-        kept = self._seconds.setdefault(place, deque(maxlen=NEWEST_KEPT))
+        # A stranger's words must not become labels without end, nor his numbers break the look at all others.
+        if tier not in TIERS or not isinstance(event_ms, int):
+            return
+        kept_in = (tier, place)
+        kept = self._seconds.setdefault(kept_in, deque(maxlen=NEWEST_KEPT))
         kept.append(max(0, time_ms - event_ms) / 1000)
-        self._newest_ms[place] = max(time_ms, self._newest_ms.get(place, 0))
+        self._newest_ms[kept_in] = max(time_ms, self._newest_ms.get(kept_in, 0))
 
     def samples(self, now_ms: int) -> list[Sample]:
         """Quantiles, and the age of the newest message."""

@@ -9,6 +9,7 @@ sequence, which grows in each partition. Order holds for each item, as a partiti
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -176,13 +177,14 @@ def since(
 
 
 def _reaches(log: ChangeLog, place: Place, offset: int, commit: str) -> bool:
-    """Whether the oldest message kept of a partition is of the commit or one before it: then nothing after it is gone."""
+    """Whether the oldest change kept of a partition is of the commit or one before it: then nothing after it is gone."""
     others = {other: end for other, end in log.ends().items() if other != place}
     log.seek({**others, place: offset})
     for _ in range(LOOKS):
         for message in log.poll(1.0, 100):
             if (message.topic, message.partition) == place:
-                return read_change(message.value).commit <= commit
+                with suppress(BadRecord):  # no change: the next message says it
+                    return read_change(message.value).commit <= commit
     return False
 
 

@@ -85,6 +85,7 @@ def test_what_it_hands_over_are_parameters_of_the_daily_dag(bag):
     [
         (b"{", "no JSON"),
         (None, "object"),
+        (b"[" * 100_000, "no JSON"),
         (b'{"listings": "/in"}', "day"),
         (b'{"day": "today"}', "day: .*not an existing day"),
         (b'{"day": "2026-13-01"}', "day: .*not an existing day"),

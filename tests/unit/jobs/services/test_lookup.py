@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -145,6 +146,29 @@ def test_history_says_why_and_as_of_says_what(running: Running) -> None:
     running.store.note("began_ms", b"%d" % NOW_MS, running.term)
     assert running.client.get(f"/v1/items/i?as_of={NOW_MS - 1}").json["error"] == "history_gone"
     assert running.client.get("/v1/items/i?as_of=yesterday").json["error"] == "bad_time"
+
+
+def test_the_past_is_read_beside_the_event_loop(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch as of a time reads the history of 500 items: whoever asks for one item meanwhile must not wait for it."""
+    running.put(row("form", 1, "leaf"))
+    asked, may_go_on = threading.Event(), threading.Event()
+
+    def slow(self: KnowledgeStore, item_id: str, moment_ms: int) -> bytes | None:
+        asked.set()
+        assert may_go_on.wait(20)
+        return self.views([item_id])[0]
+
+    monkeypatch.setattr(KnowledgeStore, "view_at", slow)
+    past: list[int] = []
+    ask = threading.Thread(target=lambda: past.append(running.client.get("/v1/items/i?as_of=5").status))
+    ask.start()
+    try:
+        assert asked.wait(20)
+        assert running.client.get("/v1/items/i").status == 200
+    finally:
+        may_go_on.set()
+        ask.join()
+    assert past == [200]
 
 
 def test_a_category_is_read_page_by_page(running: Running) -> None:

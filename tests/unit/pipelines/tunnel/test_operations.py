@@ -95,6 +95,23 @@ def test_freshness_is_from_the_events_own_time_by_tier_and_place() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tier": "x" * 500},
+        {"tier": ["nearline"]},
+        {"event_ms": "9" * 400},
+        {"event_ms": 1e308},
+        {"event_ms": None},
+    ],
+)
+def test_a_strangers_message_is_no_freshness_and_stops_no_look(change: dict[str, object]) -> None:
+    fresh = Freshness()
+    spoiled = json.loads(results("nearline", EVENT_MS)) | change
+    fresh.add(RESULTS, json.dumps(spoiled).encode(), EVENT_MS)
+    assert fresh.samples(EVENT_MS) == []
+
+
 def test_the_page_has_each_metric_once_with_its_words() -> None:
     lag = [
         Sample("aiic_lag_messages", n, {"reader": "merge", "topic": t}) for n, t in ((3, "a"), (0.5, 'b"\n'))

@@ -200,6 +200,26 @@ def test_since_a_commit_gives_what_came_after_it() -> None:
     ]
 
 
+def test_since_a_commit_looks_past_what_is_no_change() -> None:
+    topic, told = ChangeTopic(), list[str]()
+    table = Table(topic)
+    table.commit([row("form", 1)])
+    table.publish(1)
+    [place] = [place for place, found in topic.messages.items() if found]
+    topic.publish(b"[" * 100_000, "i")
+    table.commit([row("form", 2)])
+    table.commit([row("form", 3)])
+    table.publish(2)
+    topic.first[place] = (
+        1  # the oldest message that is kept is no change, the next one says where the topic begins
+    )
+    found = since(topic, instant(2), lambda _, error: told.append(error.reason))
+    assert [one.commit for one in drain(found)] == [instant(3)]
+    assert told == ["not_json"]
+    with pytest.raises(HistoryExpired, match="begin with a snapshot"):
+        since(topic, instant(1))
+
+
 def test_since_a_commit_that_has_left_the_topic_is_refused() -> None:
     topic = ChangeTopic()
     table = Table(topic)
