@@ -17,6 +17,8 @@ from pyflink.table import DataTypes, Schema, StreamTableEnvironment
 OUT_TYPE = Types.ROW_NAMED(["topic", "key", "value"], [Types.STRING(), Types.STRING(), Types.STRING()])
 """What goes to the sink: topic, key and value of a message."""
 MAX_REQUEST_BYTES = 16 << 20
+MAX_FETCH_BYTES = 16 << 20
+"""Of all partitions together, but for one message, which is always fetched: without it a fetch of 16 MiB a partition is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ def kafka_source(tables: StreamTableEnvironment, config: FlinkConfig, topic: str
         ) WITH (
             'connector' = 'kafka', 'topic' = '{topic}', 'properties.bootstrap.servers' = '{config.servers}',
             'properties.group.id' = '{group}', 'scan.startup.mode' = 'group-offsets',
-            'properties.auto.offset.reset' = 'earliest', {_RAW}
+            'properties.auto.offset.reset' = 'earliest',
+            'properties.fetch.max.bytes' = '{MAX_FETCH_BYTES}', {_RAW}
         )"""
     )
     return tables.to_data_stream(tables.from_path(name))
