@@ -12,19 +12,11 @@ import pytest
 from infra.kv import open_kv
 from infra.kv_embedded import EmbeddedStore, StoreFull
 from infra.kv_redis import RedisStore, StoreConflict
-from tests.valkey_server import valkey_server
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """A real Valkey server on a socket file, without a port; its address."""
-    with valkey_server() as address:
-        yield address
 
 
 @pytest.fixture(params=["embedded", "server"])
-def kv(request: pytest.FixtureRequest, tmp_path: Path, server: str) -> Iterator[EmbeddedStore | RedisStore]:
-    made = open_kv(str(tmp_path / "kv") if request.param == "embedded" else server)
+def kv(request: pytest.FixtureRequest, tmp_path: Path, valkey: str) -> Iterator[EmbeddedStore | RedisStore]:
+    made = open_kv(str(tmp_path / "kv") if request.param == "embedded" else valkey)
     made.wipe()
     yield made
     made.close()
@@ -81,8 +73,8 @@ def test_wiping_leaves_nothing(kv: EmbeddedStore | RedisStore) -> None:
         assert reader.get(b"s1") is None
 
 
-def test_wiping_a_server_spares_other_prefixes(server: str) -> None:
-    ours, other = RedisStore(server, "a*"), RedisStore(server, "ab")
+def test_wiping_a_server_spares_other_prefixes(valkey: str) -> None:
+    ours, other = RedisStore(valkey, "a*"), RedisStore(valkey, "ab")
     for store in (ours, other):
         with store.writing() as writer:
             writer.put(b"s", b"kept")
@@ -93,8 +85,8 @@ def test_wiping_a_server_spares_other_prefixes(server: str) -> None:
         assert reader.get(b"s") is None
 
 
-def test_of_two_writers_at_once_on_a_server_one_fails_whole(server: str) -> None:
-    first, second = RedisStore(server, "two:"), RedisStore(server, "two:")
+def test_of_two_writers_at_once_on_a_server_one_fails_whole(valkey: str) -> None:
+    first, second = RedisStore(valkey, "two:"), RedisStore(valkey, "two:")
     with pytest.raises(StoreConflict), first.writing() as slow:
         slow.put(b"s", b"slow")
         with second.writing() as fast:

@@ -28,7 +28,6 @@ from pipelines.tunnel.store_follow import FollowStatus, status_bytes
 from pipelines.tunnel.store_knowledge import KnowledgeStore
 from tests.http_service import Client, served
 from tests.unit.pipelines.tunnel.test_store import row
-from tests.valkey_server import valkey_server
 from udfs.version import ITEM_ATTR
 
 ROOT = Path(__file__).parents[4]
@@ -61,17 +60,11 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with valkey_server() as address:
-        yield address
-
-
 @pytest.fixture(scope="module", params=["embedded", "server"])
 def running(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, server: str, warehouse: Path
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, valkey: str, warehouse: Path
 ) -> Iterator[Running]:
-    address = str(tmp_path_factory.mktemp("kv")) if request.param == "embedded" else server
+    address = str(tmp_path_factory.mktemp("kv")) if request.param == "embedded" else valkey
     store = KnowledgeStore(open_kv(address))
     config = LookupConfig(ItemLimits(max_ids=20, max_page=20), max_body_bytes=4_000)
     app = lookup_app(store, Ontologies(warehouse), [SLOW, FAST], config, lambda: NOW_MS)

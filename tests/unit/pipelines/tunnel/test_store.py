@@ -22,6 +22,7 @@ from pipelines.tunnel.store import (
     category_of,
     rows_at,
 )
+from pipelines.tunnel.store_knowledge import KnowledgeStore
 from schemas.knowledge import STATED, KnowledgeRow, Provenance
 from udfs.version import ITEM_ATTR, MOVED_ATTR, RETIRED, settle, with_digest
 
@@ -50,6 +51,30 @@ def row(
         is_deleted=deleted or attr == ITEM_ATTR,
     )
     return with_digest(made)
+
+
+def drawn(
+    categories: Sequence[str],
+    items: Sequence[str],
+    most: int,
+    deleted: st.SearchStrategy[bool] | None = None,
+) -> st.SearchStrategy[list[KnowledgeRow]]:
+    """Rows of few items, attributes and versions, so that they meet."""
+    made = st.builds(
+        row,
+        attr=st.sampled_from(["form", "origin", ITEM_ATTR]),
+        version=st.integers(1, 5),
+        text=st.sampled_from(["a", "b"]),
+        category=st.sampled_from(categories),
+        deleted=st.just(False) if deleted is None else deleted,
+        item=st.sampled_from(items),
+    )
+    return st.lists(made, max_size=most)
+
+
+def present(store: KnowledgeStore) -> dict[tuple[str, str], KnowledgeRow]:
+    """Every row that a store holds."""
+    return {(one.item_id, attr): one for state in store.states() for attr, one in state.rows.items()}
 
 
 ROWS = st.lists(

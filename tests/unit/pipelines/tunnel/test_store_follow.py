@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import orjson
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.kafka import Message
-from infra.kv import open_kv
 from pipelines.tunnel.merge_intake import RawMessage
 from pipelines.tunnel.store import ItemRows
 from pipelines.tunnel.store_feed import rows_of_table
@@ -23,9 +21,8 @@ from schemas.derive import BadRecord
 from schemas.knowledge import KnowledgeRow
 from schemas.results import KnowledgeResults
 from schemas.topics import CHANGES, RESULTS
-from tests.unit.pipelines.tunnel.test_store import row
-from tests.valkey_server import valkey_server
-from udfs.version import ITEM_ATTR, settle
+from tests.unit.pipelines.tunnel.test_store import drawn, present, row
+from udfs.version import settle
 
 NOW_MS = 1_790_000_000_000
 
@@ -90,35 +87,7 @@ def follower(
     return made, refused
 
 
-def present(store: KnowledgeStore) -> dict[tuple[str, str], KnowledgeRow]:
-    return {(one.item_id, attr): one for state in store.states() for attr, one in state.rows.items()}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with valkey_server() as address:
-        yield address
-
-
-@pytest.fixture(params=["embedded", "server"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, server: str) -> Iterator[KnowledgeStore]:
-    kv = open_kv(str(tmp_path / "kv") if request.param == "embedded" else server)
-    kv.wipe()
-    yield KnowledgeStore(kv)
-    kv.close()
-
-
-ROWS = st.lists(
-    st.builds(
-        row,
-        attr=st.sampled_from(["form", "origin", ITEM_ATTR]),
-        version=st.integers(1, 5),
-        text=st.sampled_from(["a", "b"]),
-        category=st.sampled_from(["tea", "cup"]),
-        item=st.sampled_from(["i", "j", "k"]),
-    ),
-    max_size=20,
-)
+ROWS = drawn(["tea", "cup"], ["i", "j", "k"], most=20)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)

@@ -3,57 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infra.kv import open_kv
 from pipelines.tunnel.store import HistoryGone, HistoryLimits, ItemRows, category_of
 from pipelines.tunnel.store_codec import view_bytes
 from pipelines.tunnel.store_knowledge import Applied, BadCursor, KnowledgeStore, StoreError, Superseded
 from schemas.knowledge import NOT_STATED, Evidence, KnowledgeRow
-from tests.unit.pipelines.tunnel.test_store import row
-from tests.valkey_server import valkey_server
+from tests.unit.pipelines.tunnel.test_store import drawn, present, row
 from udfs.version import ITEM_ATTR, MOVED_ATTR, settle, with_digest
 
 LONG = "长" * 200
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with valkey_server() as address:
-        yield address
-
-
-@pytest.fixture(params=["embedded", "server"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, server: str) -> Iterator[KnowledgeStore]:
-    kv = open_kv(str(tmp_path / "kv") if request.param == "embedded" else server)
-    kv.wipe()
-    yield KnowledgeStore(kv)
-    kv.close()
-
-
 def pieces(rows: Sequence[KnowledgeRow], known_ms: int = 1) -> list[ItemRows]:
     return [ItemRows(one.item_id, (one,), known_ms + number) for number, one in enumerate(rows)]
 
 
-ROWS = st.lists(
-    st.builds(
-        row,
-        attr=st.sampled_from(["form", "origin", ITEM_ATTR]),
-        version=st.integers(1, 5),
-        text=st.sampled_from(["a", "b"]),
-        category=st.sampled_from(["tea", "cup", LONG]),
-        deleted=st.booleans(),
-        item=st.sampled_from(["i", "j", LONG]),
-    ),
-    max_size=14,
-)
+ROWS = drawn(["tea", "cup", LONG], ["i", "j", LONG], most=14, deleted=st.booleans())
 
 
 @SHARED
@@ -68,8 +40,7 @@ def test_any_history_ends_in_settle_of_all_rows_and_views_and_categories_agree(
     for batch in (arrival[:at], arrival[at:], arrival[:at]):
         store.apply(pieces(batch), term)
     expected = settle(rows)
-    present = {(one.item_id, attr): one for state in store.states() for attr, one in state.rows.items()}
-    assert present == expected
+    assert present(store) == expected
     ids = sorted({one.item_id for one in rows})
     own = {item: [one for (found, _), one in expected.items() if found == item] for item in ids}
     assert store.views(ids) == [view_bytes(item, own[item]) for item in ids]
