@@ -94,6 +94,13 @@ def document(listing: Listing, max_text: int = MAX_TEXT, images: Sequence[ImageT
     return Document(text, tuple(parts), len(parts[0].clean.text))
 
 
+def field_text(name: str, listing: Listing) -> str | None:
+    """The raw text of a field by its name in evidence; None for one that the listing does not have, and for images."""
+    if name.startswith(ATTRIBUTES):
+        return listing.attributes.get(name.removeprefix(ATTRIBUTES))
+    return {"title": listing.title, "description": listing.description, "brand": listing.brand}.get(name)
+
+
 def _cleaned(listing: Listing, max_text: int) -> dict[str, tuple[str, CleanText]]:
     """Raw and clean text by field, in the document's order; fields that cannot have room are left out."""
     fields = [("title", listing.title), ("description", listing.description), ("brand", listing.brand or "")]

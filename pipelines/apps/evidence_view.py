@@ -9,17 +9,9 @@ from pipelines.apps.page import Html, fill, join
 from schemas.image import IMAGES
 from schemas.knowledge import Evidence
 from schemas.listing import Listing
+from udfs.document import ATTRIBUTES, field_text
 
-ATTRIBUTE_PREFIX = "attributes."
 _AROUND = 140
-
-
-def field_text(listing: Listing, source_field: str) -> str | None:
-    """The raw text of a field as evidence names it; None where the listing has no such field."""
-    if source_field.startswith(ATTRIBUTE_PREFIX):
-        return listing.attributes.get(source_field.removeprefix(ATTRIBUTE_PREFIX))
-    texts = {"title": listing.title, "description": listing.description, "brand": listing.brand}
-    return texts.get(source_field)
 
 
 def marked_fields(listing: Listing, evidence: Sequence[Evidence]) -> Html:
@@ -51,19 +43,19 @@ def marked(text: str, spans: Iterable[tuple[int, int]]) -> Html:
 
 def places_of(listing: Listing, values: Iterable[str]) -> tuple[Evidence, ...]:
     """Where a listing has values word for word, whatever their case: the first place of each in each field."""
-    names = ("title", "brand", *(ATTRIBUTE_PREFIX + name for name in listing.attributes), "description")
+    names = ("title", "brand", *(ATTRIBUTES + name for name in listing.attributes), "description")
     found = []
     for value in filter(str.strip, values):
         pattern = re.compile(r"\s+".join(map(re.escape, value.split())), re.IGNORECASE)
         for name in names:
-            match = pattern.search(field_text(listing, name) or "")
+            match = pattern.search(field_text(name, listing) or "")
             if match:
                 found.append(Evidence(value, name, match.start(), match.end(), match[0]))
     return tuple(found)
 
 
 def _marked_field(listing: Listing, name: str, evidence: Sequence[Evidence]) -> Html:
-    text = field_text(listing, name)
+    text = field_text(name, listing)
     if text is None and name.startswith(IMAGES.removesuffix(".")):
         words = [
             fill("<mark>{words}</mark>", words=part.words or f"{part.value} (seen)") for part in evidence

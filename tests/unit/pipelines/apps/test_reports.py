@@ -10,7 +10,7 @@ import pytest
 from pipelines.apps import pictures
 from pipelines.apps.evaluation import score
 from pipelines.apps.evaluation_report import render_evaluation
-from pipelines.apps.evidence_view import field_text, marked, marked_fields, places_of
+from pipelines.apps.evidence_view import marked, marked_fields, places_of
 from pipelines.apps.gate_report import gate_json, render_gate
 from pipelines.apps.page import Bar, Html, bars, fill, join, page, table
 from pipelines.apps.run_report import render_run_report
@@ -23,6 +23,7 @@ from schemas.listing import Listing
 from schemas.ontology import Category
 from schemas.parse import parse_record
 from schemas.report import CategoryCoverage, ProgressPoint, RunReport
+from udfs.document import field_text
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>{title}'&amp;"
 OWN_TAGS = {
@@ -266,5 +267,5 @@ def test_places_of_values_word_for_word() -> None:
 def test_fields_that_evidence_may_name() -> None:
     listing = Listing("i", "t", "d", brand="b", attributes={"a.b": "c"})
     names = ("title", "description", "brand", "attributes.a.b", "attributes.z", "item_id")
-    assert [field_text(listing, name) for name in names] == ["t", "d", "b", "c", None, None]
+    assert [field_text(name, listing) for name in names] == ["t", "d", "b", "c", None, None]
     assert "<code>title</code> t" in marked_fields(listing, ())
