@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from schemas.knowledge import STATED, KnowledgeRow
 from schemas.report import CONFIDENCE_BINS, CategoryCoverage
 
-UNCHANGED, MOVED = "unchanged", "moved"
+UNCHANGED, MOVED, DISCRIMINATOR = "unchanged", "moved", "discriminator"
 TAKEN = frozenset([UNCHANGED, MOVED, "sibling", "neighbour", "relevance"])
 """Who answers without that anything is computed for the pair."""
 SOURCE_MARK = "; from "
@@ -89,12 +89,13 @@ class RunFigures:
 
 def who_answered(row: KnowledgeRow, run_id: str) -> str:
     """Who answered a pair: an earlier run (unchanged), the item's earlier text (moved), sibling, neighbour, relevance model;
-    else the method. `run_id`: of the run that the row is a result of, "" for any.
+    else the discriminator where it was asked, else the method. `run_id`: of the run that the row is a result of, "" for any.
     """
     if run_id and row.provenance.run_id != run_id:
         return UNCHANGED
     source = row.provenance.model.partition(SOURCE_MARK)[2]
     if not source:
-        return row.provenance.method
+        # What the model chose among computed numbers has the method `extraction`.
+        return DISCRIMINATOR if row.provenance.prompt_version else row.provenance.method
     kind = source.split(" ", 1)[0]
     return MOVED if kind == "earlier" else kind

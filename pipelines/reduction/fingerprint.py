@@ -34,7 +34,8 @@ class Models:
     def behind(self, answer: Answer) -> str:
         """The models that an answer depends on."""
         parts = [self.ranking]
-        if answer.method == DISCRIMINATOR:
+        # A number that the discriminator chose has the method `extraction`, and its prompt's version all the same.
+        if answer.method == DISCRIMINATOR or answer.prompt_version:
             parts += [self.prompted, answer.prompt_version]
         if answer.source and answer.source != EARLIER:
             parts.append(self.lending)

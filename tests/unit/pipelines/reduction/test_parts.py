@@ -243,6 +243,7 @@ def test_a_fingerprint_follows_the_inputs_of_its_pair():
     models = Models("ranker", "model", "switches")
     assert models.behind(RED) == "ranker"
     assert models.behind(replace(RED, method=DISCRIMINATOR, prompt_version="p1")) == "ranker + model + p1"
+    assert models.behind(replace(RED, method="extraction", prompt_version="p1")) == "ranker + model + p1"
     assert models.behind(replace(RED, source="sibling i1")) == "ranker + switches"
     assert models.behind(replace(RED, source="earlier text")) == "ranker"
     slices = Slices(room=1)

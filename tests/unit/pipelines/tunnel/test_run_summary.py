@@ -78,11 +78,15 @@ def by(item_id: str, run_id: str, source: str, values: tuple[str, ...] = ("x",),
     return replace(found, provenance=replace(found.provenance, run_id=run_id, model=model, method=method))
 
 
+def asked(found: KnowledgeRow) -> KnowledgeRow:
+    return replace(found, provenance=replace(found.provenance, prompt_version="pick-2"))
+
+
 def test_who_answered_and_what_it_cost(run):
     folder, entries = run
     rows = [
         by("i10", "r", ""),
-        by("i10", "r", "", method="discriminator", values=("a", "b")),
+        asked(by("i10", "r", "", method="extraction", values=("a", "b"))),
         by("i10", "r", "sibling i00", method="neighbour"),
         by("i10", "r", "neighbour i01", method="neighbour", values=()),
         by("i11", "r", "relevance 1", method="none", values=()),
