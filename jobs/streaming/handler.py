@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import orjson
 from pyspark.sql import DataFrame
@@ -16,6 +18,11 @@ from jobs.streaming.writer import Writer
 from pipelines.tunnel.merge_intake import IntakeLimits, RawMessage
 from pipelines.tunnel.merge_stream import MergeStatus, sort_out
 from schemas.dead_letter import MAX_RAW_BYTES
+
+AT_ONCE_BYTES = 128 << 20
+"""How much of a batch is in memory at once. A batch is bounded by the number of its messages, and each may have 3 MiB."""
+LONGEST_KEY = 2_000
+"""Bytes of a key that are fetched: more than any id has, so that a key that is cut is a wrong one all the same."""
 
 
 class Stopping(RuntimeError):
@@ -35,25 +42,64 @@ class BatchHandler:
         turn: threading.Lock,
         stop: threading.Event,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        at_once_bytes: int = AT_ONCE_BYTES,
     ) -> None:
         self._writer, self._files, self._dead, self._status = writer, files, dead, status
         self._limits, self._turn, self._stop, self._now_ms = limits, turn, stop, now_ms
+        self._at_once_bytes = at_once_bytes
 
     def __call__(self, frame: DataFrame, batch_id: int) -> None:
         """Merge one batch. A batch that comes again changes nothing: its rows do not win over themselves."""
         with self._turn:
             if self._stop.is_set():
                 raise Stopping("the merge is ending; the batch comes again after the next start")
-            self._merge(frame)
+            for portion in portions_of(frame, self._limits, self._at_once_bytes):
+                self._merge(messages_of(portion, self._limits))
 
-    def _merge(self, frame: DataFrame) -> None:
-        found = sort_out(messages_of(frame, self._limits), self._now_ms(), self._limits)
+    def _merge(self, messages: Sequence[RawMessage]) -> None:
+        found = sort_out(messages, self._now_ms(), self._limits)
         refused = [*found.refused, *self._files.add(found.pointers)]
         # Dead letters first: were the batch cut off after its commit, they would come twice, not never.
         self._dead.send([(f"{one.topic}/{one.partition}/{one.offset}", orjson.dumps(one)) for one in refused])
         self._status.refused(refused)
         merged = self._writer.merge(found.rows)
         self._status.merged(merged, found.arrivals, self._now_ms())
+
+
+def portions_of(frame: DataFrame, limits: IntakeLimits, at_once_bytes: int) -> Iterator[DataFrame]:
+    """A batch as it is, or, where its messages are long, in parts of about so many bytes; a message is never cut.
+
+    Without it, some hundred messages of the greatest length would be more than Spark brings to a driver, and the batch would
+    fail again and again: its offsets are fixed.
+    """
+    size = F.coalesce(F.length("value"), F.lit(0))
+    fetched = F.when(size > limits.message_bytes, F.lit(MAX_RAW_BYTES)).otherwise(size)
+    sizes = sorted(tuple(row) for row in frame.select("partition", "offset", fetched).collect())
+    groups = _grouped(sizes, at_once_bytes)
+    if len(groups) <= 1:
+        yield frame
+        return
+    for group in groups:
+        inside = F.lit(False)
+        for partition, offsets in groupby(group, key=itemgetter(0)):
+            placed = [offset for _, offset in offsets]
+            inside = inside | (
+                (F.col("partition") == partition) & F.col("offset").between(placed[0], placed[-1])
+            )
+        yield frame.filter(inside)
+
+
+def _grouped(sizes: Sequence[tuple[int, int, int]], at_once_bytes: int) -> list[list[tuple[int, int]]]:
+    """Places (partition, offset), in order, in groups of at most so many bytes, or of one message."""
+    groups: list[list[tuple[int, int]]] = []
+    room = 0
+    for partition, offset, size in sizes:
+        if not groups or size > room:
+            groups.append([])
+            room = at_once_bytes
+        groups[-1].append((partition, offset))
+        room -= size
+    return groups
 
 
 def messages_of(frame: DataFrame, limits: IntakeLimits) -> list[RawMessage]:
@@ -67,7 +113,7 @@ def messages_of(frame: DataFrame, limits: IntakeLimits) -> list[RawMessage]:
         "partition",
         "offset",
         F.unix_millis("timestamp").alias("time_ms"),
-        "key",
+        F.substring("key", 1, LONGEST_KEY).alias("key"),
         value.alias("value"),
         F.coalesce(size, F.lit(0)).alias("size"),
     ).collect()

@@ -10,15 +10,16 @@ from pathlib import Path
 import orjson
 import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
+import jobs.streaming.handler
 from infra.hudi_reading import commits
 from infra.merge_state import MergeState
 from jobs.streaming.files import FileQueue
-from jobs.streaming.handler import BatchHandler, Stopping
+from jobs.streaming.handler import LONGEST_KEY, BatchHandler, Stopping, messages_of
 from jobs.streaming.writer import Writer, WriterSettings, state_folder
 from pipelines.tunnel.merge import MergedFiles
-from pipelines.tunnel.merge_intake import IntakeLimits
+from pipelines.tunnel.merge_intake import IntakeLimits, RawMessage
 from pipelines.tunnel.merge_stream import MergeStatus
 from schemas.dead_letter import MAX_RAW_BYTES, DeadLetter
 from schemas.derive import parse_record, record_to_arrow
@@ -124,6 +125,41 @@ def test_good_late_repeated_and_bad_messages_in_one_batch(stream: Stream) -> Non
     told = stream.status.told()
     assert (told["rows_read"], told["commits"]) == (6, 1)
     assert told["freshness_s"] == {"realtime": {"p50": 1.0, "p99": 1.0, "max": 1.0}}
+
+
+def test_long_messages_are_merged_in_portions_of_bounded_size(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+
+    def counted(frame: DataFrame, limits: IntakeLimits) -> list[RawMessage]:
+        found = messages_of(frame, limits)
+        taken.append(sum(len(one.value or b"") for one in found))
+        assert all(len(one.key or b"") <= LONGEST_KEY for one in found)
+        return found
+
+    monkeypatch.setattr(jobs.streaming.handler, "messages_of", counted)
+    stream.handler._at_once_bytes = 120_000
+    rows = [row(f"i{number}", "form", number, "long " * 10_000) for number in range(5)]
+    huge = b"[" + b"1," * 150_000 + b"1]"
+    spoiled = [
+        (b"x", b"no json"),
+        (b"k" * 100_000, message(row("k", "form", 1))[1]),
+        (b"huge", huge),
+        (None, None),
+    ]
+    stream.batch(*spoiled, *map(message, rows))
+    assert table_rows(stream.spark, stream.table) == settle(rows)
+    assert [letter.reason for letter in stream.dead.letters] == [
+        "not_json",
+        "wrong_key",
+        "too_large",
+        "no_value",
+    ]
+    sizes = [len(message(one)[1]) for one in rows]
+    assert len(taken) > 3 and max(taken) <= max(120_000, *sizes)
+    # Nothing is read twice, and nothing is left out.
+    assert sum(taken) == sum(sizes) + len(b"no json") + len(spoiled[1][1] or b"") + MAX_RAW_BYTES
 
 
 def test_a_batch_that_comes_again_makes_no_commit(stream: Stream) -> None:
