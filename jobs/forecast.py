@@ -11,6 +11,8 @@ from pipelines.reduction.forecast import Measured
 
 DEFAULT = Path(__file__).resolve().parents[1] / "build" / "bench" / "throughput.json"
 CHANGED = "second_run_calls_one_percent"
+ALONE = "_family_1"
+"""Of the variant's name: the run over items without siblings."""
 
 
 class NothingMeasured(RuntimeError):
@@ -32,6 +34,7 @@ def read_measured(path: Path, variant: str) -> Measured:
 
 def _measured(report: Mapping[str, Any], variant: str, path: Path) -> Measured:
     run, changed = report["runs"][variant], report["runs"][CHANGED]
+    alone = report["runs"].get(variant + ALONE, run)
     items = report["items"]["families"] * report["items"]["family_size"]
     # Of the second run's pairs all but the unchanged ones are those of changed items.
     touched = changed["pairs"] - changed["pairs_by"].get("unchanged", 0)
@@ -43,4 +46,5 @@ def _measured(report: Mapping[str, Any], variant: str, path: Path) -> Measured:
         left_after_change=left / touched if touched else 0.0,
         source=f"{path.name}, run {variant!r}",
         is_stub=bool(report["is_stub_model"]),
+        changed_pairs_a_second=alone["pairs_per_s"],
     )

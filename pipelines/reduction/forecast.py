@@ -17,7 +17,8 @@ MEASURED, STATED, COMPUTED = "measured", "stated", "computed"
 @dataclass(frozen=True, slots=True)
 class Measured:
     """What a run measured, on one machine. `left_after_change`: of the pairs of an item whose text changed, the share that is
-    computed again. `is_stub`: whether a stub stood for the model.
+    computed again. `changed_pairs_a_second`: the speed at which these are computed, as no sibling answers for them; 0: as the
+    others. `is_stub`: whether a stub stood for the model.
     """
 
     pairs_an_item: float
@@ -26,6 +27,7 @@ class Measured:
     left_after_change: float
     source: str
     is_stub: bool = False
+    changed_pairs_a_second: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.pairs_an_item, self.pairs_a_second) <= 0 or not 0 <= self.left_after_change <= 1:
@@ -72,13 +74,15 @@ def forecast(measured: Measured, wanted: Wanted) -> list[Line]:
     first_money = first_s / wanted.in_use / SECONDS_AN_HOUR * wanted.machine_hour_price
     triples = wanted.items * measured.triples_an_item
     changed = wanted.changes_a_day * measured.pairs_an_item * measured.left_after_change
-    day_s = changed / measured.pairs_a_second
+    changed_speed = measured.changed_pairs_a_second or measured.pairs_a_second
+    day_s = changed / changed_speed
     day_machines = day_s / (SECONDS_A_DAY * wanted.in_use)
     day_money = day_s / wanted.in_use / SECONDS_AN_HOUR * wanted.machine_hour_price
     return [
         Line("pairs an item", measured.pairs_an_item, "", measured.source, MEASURED),
         Line("triples an item", measured.triples_an_item, "", measured.source, MEASURED),
         Line("speed of one machine", measured.pairs_a_second, "pairs/s", measured.source, MEASURED),
+        Line("speed where no sibling answers", changed_speed, "pairs/s", measured.source, MEASURED),
         Line(
             "share of a changed item's pairs left to compute",
             measured.left_after_change,
@@ -103,7 +107,7 @@ def forecast(measured: Measured, wanted: Wanted) -> list[Line]:
             "money, catalog / triples of the catalog",
         ),
         Line("pairs a day", changed, "", "changes a day x pairs an item x share left"),
-        Line("machine seconds a day", day_s, "s", "pairs a day / speed"),
+        Line("machine seconds a day", day_s, "s", "pairs a day / speed where no sibling answers"),
         Line("machines, every day", day_machines, "", "machine seconds a day / (86,400 s x share in use)"),
         Line("money a day", day_money, "", "machine seconds a day / share in use / 3,600 s x price"),
     ]

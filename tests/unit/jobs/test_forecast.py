@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from pipelines.library.answers import Usage
 from pipelines.reduction import forecast as module
 from pipelines.reduction.forecast import Measured, Wanted, as_text, forecast
 from pipelines.reduction.ledger import MODEL, RANKER, TAKEN_OVER, Prices, ledger_line, per_triple, run_ledger
+from tests.benchmarks.throughput_report import update
 
 USAGE = Usage(Counter(requests=10, prompt_tokens=3_000, cached_tokens=2_000, completion_tokens=500))
 
@@ -64,6 +66,10 @@ def test_the_arithmetic_by_hand():
     assert found["pairs a day"] == 150_000
     assert found["machine seconds a day"] == 1_500
     assert found["money a day"] == pytest.approx(0.3)
+    slower = {
+        line.name: line.value for line in forecast(replace(MEASURED, changed_pairs_a_second=25), wanted)
+    }
+    assert slower["machine seconds a day"] == 6_000 and slower["machine seconds, catalog"] == 100_000
     nothing = {line.name: line.value for line in forecast(MEASURED, Wanted(0, 0, 1))}
     assert nothing["money a triple"] == nothing["money a day"] == 0
     assert doctest.testmod(module).failed == 0
@@ -112,6 +118,10 @@ def test_the_command_forecasts_from_the_bench_file(tmp_path, capsys):
     path.write_text(json.dumps(REPORT))
     found = read_measured(path, "all")
     assert (found.pairs_an_item, found.triples_an_item, found.left_after_change) == (10, 7.5, 0.4)
+    assert found.changed_pairs_a_second == 50  # no run over items without siblings: as the others
+    alone = {**REPORT["runs"], "all_family_1": {"pairs_per_s": 20.0}}
+    update("runs", {**REPORT, "runs": alone}, tmp_path / "of_the_bench.json")
+    assert read_measured(tmp_path / "of_the_bench.json", "all").changed_pairs_a_second == 20
     words = ["forecast", "--items", "10e9", "--changes-per-day", "300e6", "--from", str(path)]
     assert main(words) == 0
     out = capsys.readouterr().out

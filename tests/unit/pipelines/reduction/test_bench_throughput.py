@@ -7,8 +7,10 @@ import doctest
 import pytest
 
 from infra.demo.families import FamilyConfig
-from tests.benchmarks import throughput_stub
-from tests.benchmarks.throughput import CHUNK_ITEMS, chunks_of, items_of, one_percent_changed, speedups
+from tests.benchmarks import throughput_report, throughput_stub
+from tests.benchmarks.throughput_plan import CHUNK_ITEMS, chunks_of, items_of, one_percent_changed
+from tests.benchmarks.throughput_report import FIGURES, Figure, reached, read, table, update
+from tests.benchmarks.throughput_scoring import figures_of, speedups
 from tests.benchmarks.throughput_stub import BLOCK, Oracle, PrefixCache, answer
 from udfs.prompts import Question, build_prompt
 from udfs.replies import parse_reply
@@ -74,26 +76,67 @@ def test_one_in_a_hundred_takes_over_the_text_of_a_sibling():
     assert len(one_percent_changed(items_of(FamilyConfig(1, 4))).listings) == 4
 
 
-def test_speedups_compare_with_naive_on_the_same_items():
-    def run(pairs_per_s: float, model_seconds: float) -> dict[str, float]:
-        return {"pairs_per_s": pairs_per_s, "model_seconds": model_seconds, "f1": 0.5}
+def run(pairs_per_s: float, model_seconds: float, f1: float = 0.5, calls: int = 0) -> dict[str, float]:
+    return {"pairs_per_s": pairs_per_s, "model_seconds": model_seconds, "f1": f1, "model_calls": calls}
 
-    runs = {
-        "naive": run(2, 60),
-        "all": run(50, 0),
-        "paper_parts": run(20, 4),
-        "second_run_x": run(9, 9),
-        "naive_family_1": run(4, 8),
-        "all_family_1": run(12, 2),
-    }
-    assert speedups(runs) == {
+
+RUNS = {
+    "naive": run(2, 60, 0.75),
+    "all": run(50, 0, 0.74),
+    "paper_parts": run(20, 4, 0.76, 200),
+    "second_run_calls_unchanged": run(9, 9, calls=0),
+    "second_run_calls_one_percent": run(9, 9, calls=3),
+    "naive_family_1": run(4, 8),
+    "all_family_1": run(12, 2),
+}
+
+
+def test_speedups_compare_with_naive_on_the_same_items():
+    assert speedups(RUNS) == {
         "speedup_all": 25,
         "speedup_paper_parts": 10,
         "model_speedup_paper_parts": 15,
         "speedup_all_family_1": 3,
         "model_speedup_all_family_1": 4,
-        "f1_naive": 0.5,
-        "f1_paper_parts": 0.5,
-        "f1_all": 0.5,
     }
-    assert speedups({"all": run(1, 1)}) == {"f1_all": 0.5}
+    assert speedups({"all": run(1, 1)}) == {}
+
+
+def test_every_figure_of_the_runs_is_told():
+    found = figures_of(RUNS)
+    assert found["f1_naive"] == 0.75 and found["f1_all"] == 0.74
+    assert found["f1_points_lost_all"] == 1 and found["f1_points_lost_paper_parts"] == -1
+    assert found["calls_unchanged"] == 0 and found["calls_one_percent"] == 0.015
+    measured_elsewhere = {"search_qps", "search_recall_at_10"}
+    alone = {f"speedup_{name}" for name in ("reduction", "cache", "async", "cascade")}
+    assert {one.name for one in FIGURES} - found.keys() == measured_elsewhere | alone
+    assert figures_of({"naive": RUNS["naive"]}) == {"f1_naive": 0.75}
+
+
+@pytest.mark.parametrize(
+    ("measured", "expected"),
+    [(2.9, "no"), (3.0, "must"), (4.99, "must"), (5.0, "aim"), (None, "not measured")],
+)
+def test_a_figure_is_compared_with_what_it_must_be_and_with_the_aim(measured, expected):
+    found = {} if measured is None else {"speedup_reduction": measured}
+    assert reached(Figure("speedup_reduction", ">=", 3.0, 5.0), found) == expected
+    assert reached(Figure("f1_points_lost_all", "<=", 0.5, 0.0), {"f1_points_lost_all": 0.2}) == "must"
+    assert reached(Figure("speedup_all_family_1"), {"speedup_all_family_1": 2}) == "told"
+
+
+def test_the_file_is_brought_up_to_date_part_by_part(tmp_path):
+    path = tmp_path / "throughput.json"
+    path.write_text('{"speedup_all": 1}')
+    assert read(path) == {"parts": {}}  # of before there were parts
+    update("runs", {"speedup_all": 30, "speedup_async": 1.5, "is_stub_model": True, "model": "STUB"}, path)
+    update("search", {"search_qps": 12_000.0}, path)
+    found = update("runs", {"speedup_all": 20}, path)
+    assert found == read(path) and found["search_qps"] == 12_000 and found["speedup_all"] == 20
+    assert "speedup_async" not in found and found["parts"]["runs"]["names"] == ["speedup_all"]
+    assert "cores" in found["machine"]
+
+
+def test_the_table_has_every_figure_and_says_what_a_stub_was():
+    lines = table({"speedup_all": 30, "is_stub_model": True, "model": "STUB at a stated speed"}).splitlines()
+    assert len(lines) == len(FIGURES) + 2 and lines[-1] == "The model is a STUB at a stated speed."
+    assert doctest.testmod(throughput_report).failed == 0
