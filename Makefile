@@ -11,7 +11,7 @@ CODE := $(TYPED) dags tests
 PYTEST := -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format test-unit test-spark test-dags test-integration bench bench-real bench-clone bench-throughput bench-tunnel bench-unseen bench-curve requirements clean distclean
+.PHONY: help setup demo test check format test-unit test-spark test-dags test-integration bench bench-real bench-clone bench-throughput bench-million bench-tunnel bench-unseen bench-curve requirements clean distclean
 
 help:  ## show this text
 	@echo "Open AI item center. Needs Python 3.11, Java 17, Maven and a C compiler; everything else is set up below .local/."
@@ -77,10 +77,15 @@ bench-tunnel: setup  ## the figures of streams and services, into build/bench/tu
 # The encoder's vectors are real ones, made once of the texts that the run needs; the discriminator is a stub at a stated speed.
 # With real servers: python -m tests.benchmarks.throughput --encoder-url ... --discriminator-url ...
 THROUGHPUT := build/bench/throughput
-bench-throughput: setup  ## load reduction, cache reuse, asynchronous pipeline: each alone, then together (stub model)
+bench-throughput: setup  ## load reduction, cache reuse, asynchronous pipeline, cascade, search: each alone, then together (stub model)
 	@$(ENGINES) -m tests.benchmarks.throughput --texts $(THROUGHPUT)/texts.json $(BENCH_ARGS)
 	@$(INFERENCE) -m jobs.train_encoder encode --name base --texts $(THROUGHPUT)/texts.json --out $(THROUGHPUT)
 	@$(ENGINES) -m tests.benchmarks.throughput --vectors $(THROUGHPUT)/vectors-base.npz $(BENCH_ARGS)
+	@$(ENGINES) -m tests.benchmarks.throughput_search --vectors $(THROUGHPUT)/vectors-base.npz $(SEARCH_ARGS)
+
+# MILLION_ARGS="--items 100000 --steps plan merge": one size, some steps; what was measured is kept, so it can be run in parts.
+bench-million: setup  ## planning, shards, index and merge of a million SKUs, all but the model; peak memory by size
+	@$(ENGINES) -m tests.benchmarks.million $(MILLION_ARGS)
 
 # What is compared learned by the same steps, with a scorer where $(SEEN) has one; UNSEEN=build/unseen-1 TURN=1 is another fifth.
 SHARED := $(or $(AIIC_SHARED_DATA),../shared/data)
