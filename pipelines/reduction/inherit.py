@@ -16,6 +16,7 @@ from pipelines.reduction.config import Reduction
 from pipelines.reduction.difference import Noted, changed_attributes, noted, touched
 from pipelines.reduction.lend import SIBLING, irrelevant, lent, said_alike
 from pipelines.reduction.references import Reference
+from pipelines.reduction.said import is_settled, reread
 from schemas.listing import Listing
 
 NEVER_LENT = ("identifier", "measure")
@@ -70,7 +71,7 @@ class Inheritance:
         if reference is not None and lender is not None:
             may = self._as_sibling if reference.kind == SIBLING else self._as_neighbour
             for place, chance in may(item, lender, answers).items():
-                taken = lent(answers[place], item.listing, reference.kind, lender.listing.item_id, chance)
+                taken = self._lent(answers[place], item, lender, reference.kind, place, chance)
                 if taken is not None:
                     found[place] = taken
         if self.reduction.task_a:
@@ -80,28 +81,38 @@ class Inheritance:
                     found[place] = irrelevant(key_id, self._heads().meta.version, chance)
         return found
 
+    def _lent(
+        self, answer: Answer, item: Probed, lender: Probed, kind: str, place: int, chance: float
+    ) -> Answer | None:
+        """The answer with its own words as evidence, or those from which the key's rule reads the same; None without either."""
+        to, name = item.listing, lender.listing.item_id
+        again = reread(answer, item.category.keys[place], to) if kind == SIBLING else answer
+        return lent(answer, to, kind, name, chance) or lent(again, to, kind, name, chance)
+
     def _as_sibling(self, item: Probed, lender: Probed, answers: Sequence[Answer]) -> Mapping[int, float]:
-        """Task B: keys that the difference does not touch, and the chance that it does not."""
+        """Keys that the difference does not touch, and the chance that it does not: told by rule, or else by task B."""
         told = [answer.values for answer in answers]
         keys = key_vectors(self.release, item.category)
         p, sure = relevance_b_parts(self._heads(), item.probe, lender.probe, told, item.category, keys)
         threshold = self._heads().meta.thresholds_b[self.reduction.task_b]
-        return {
-            place: 1 - float(one)
-            for place, one in enumerate(p)
-            if one < threshold
-            and not self._other_codes(item, lender, place)
-            and (not sure[place] or self._only_numbers_near(item, lender, answers[place], place))
-        }
+        found = {}
+        for place, one in enumerate(p):
+            if self._says_the_same(item, lender, answers[place], place):
+                found[place] = 1.0
+            elif one < threshold and not sure[place] and not self._other_codes(item, lender, place):
+                found[place] = 1 - float(one)
+        return found
 
     def _other_codes(self, item: Probed, lender: Probed, place: int) -> bool:
         """Whether the texts hold other codes, of which one may be an identifier that the reference was not known to state."""
         is_identifier = item.category.keys[place].key.value_kind == "identifier"
         return is_identifier and item.notes.notes[place] != lender.notes.notes[place]
 
-    def _only_numbers_near(self, item: Probed, lender: Probed, answer: Answer, place: int) -> bool:
-        """Whether what makes a measure look touched are other keys' numbers: it is itself said as before, in the same sentence."""
+    def _says_the_same(self, item: Probed, lender: Probed, answer: Answer, place: int) -> bool:
+        """Whether what makes a number or code look touched are other keys' numbers and codes."""
         view = item.category.keys[place]
+        if is_settled(answer, view, item.listing, lender.listing):
+            return True
         names = changed_attributes(item.listing, lender.listing)
         is_measure = view.key.value_kind == "measure" and not any(names_match(name, view) for name in names)
         return is_measure and said_alike(answer, item.listing, lender.listing)

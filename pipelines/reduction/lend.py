@@ -13,7 +13,8 @@ from schemas.knowledge import Evidence
 from schemas.listing import Listing
 from udfs.document import ATTRIBUTES
 
-SENTENCE = re.compile(r"(?<=[。！？；])|(?<=[.!?;])\s+|\n+")
+SENTENCE = re.compile(r"(?<=[。！？；])|(?<=[.!?;])\s+|\n+|\s+\|\s+")
+"""Where a sentence ends, or an entry of a table in one line ("Weight: 240 g | Size: 42")."""
 NEIGHBOUR = "neighbour"
 """The method of a row that another item lent, sibling or not (`schemas.knowledge.METHODS`)."""
 SIBLING, SIMILAR, IRRELEVANT, EARLIER = "sibling", "neighbour", "relevance", "earlier text"
@@ -61,32 +62,31 @@ def standing(evidence: Evidence, listing: Listing) -> Evidence | None:
 def said_alike(answer: Answer, here: Listing, there: Listing) -> bool:
     """Whether two listings say an answer's values in the same way, whatever else differs.
 
-    Each value stands in a sentence that both have, and every other place where `there` says it says it in `here` too, but for
-    spaces. So a number is not taken over from a description that was left as it was when the title names another.
+    Each value stands in a sentence that both have, and wherever else `there` says it `here` says it as often, but for spaces.
+    So a number is not taken over from a description that was left as it was when the title names another.
     """
     alike = set()
     for one in answer.evidence:
         raw, other = field_text(one.source_field, there), field_text(one.source_field, here)
-        if raw is None or other is None or not _stands(one.words, other):
+        if raw is None or other is None or not _says_as_often(one.words, other, raw):
             return False
-        if _sentence(raw, one.start, one.end) in _sentences(other):
+        if sentence_around(raw, one.start, one.end) in _sentences(other):
             alike.add(one.value)
     return bool(answer.values) and alike >= set(answer.values)
 
 
-def _stands(words: str, text: str) -> bool:
+def _says_as_often(words: str, here: str, there: str) -> bool:
     letters = r"\s*".join(map(re.escape, "".join(words.split())))
-    return (
-        bool(letters)
-        and re.search(rf"(?<![A-Za-z0-9.]){letters}(?![A-Za-z0-9]|\.\d)", text, re.I) is not None
-    )
+    whole = re.compile(rf"(?<![A-Za-z0-9.]){letters}(?![A-Za-z0-9]|\.\d)", re.I)
+    said = len(whole.findall(there))
+    return bool(letters) and len(whole.findall(here)) >= max(1, said)
 
 
-def _sentence(raw: str, start: int, end: int) -> str:
+def sentence_around(raw: str, start: int, end: int) -> str:
     """The sentence, or the sentences, that a span of a text lies in."""
-    cuts = [0, *(cut.end() for cut in SENTENCE.finditer(raw)), len(raw)]
-    first = max(cut for cut in cuts if cut <= start)
-    last = min((cut for cut in cuts if cut >= end), default=len(raw))
+    cuts = list(SENTENCE.finditer(raw))
+    first = max((cut.end() for cut in cuts if cut.end() <= start), default=0)
+    last = min((cut.start() for cut in cuts if cut.start() >= end), default=len(raw))
     return raw[first:last].strip()
 
 

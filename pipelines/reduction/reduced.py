@@ -38,36 +38,17 @@ from pipelines.reduction.family_texts import family_texts
 from pipelines.reduction.fingerprint import Models, Slices
 from pipelines.reduction.flow import DISCRIMINATE, ENCODE, SEARCH, Flow
 from pipelines.reduction.inherit import Inheritance, Probed, probed
+from pipelines.reduction.job import Held, Job, Known, lenders, let_wait, subject_of, whole
+from pipelines.reduction.lend import SIBLING
 from pipelines.reduction.narrow import NarrowedViews
-from pipelines.reduction.references import Reference, Subject, references
+from pipelines.reduction.references import Reference, references
 from pipelines.reduction.search_batches import similar_of_many
+from pipelines.reduction.siblings import told_of
 from schemas.knowledge import KnowledgeRow
 from schemas.listing import Listing
 from udfs.document import Document, document
 
 UNCHANGED, MOVED = "unchanged", "moved"
-Known = dict[int, Answer]
-Held = tuple[CategoryGuess, Known]
-
-
-@dataclass(slots=True)
-class _Job:
-    """One item on its way: `known` grows until it has an answer for each key."""
-
-    place: int
-    listing: Listing
-    document: Document
-    vector: Floats
-    guess: CategoryGuess
-    category: CategoryView
-    known: Known
-    own: Probed | None = None
-    texts: tuple[str, str] = ("", "")
-
-    @property
-    def left(self) -> tuple[int, ...]:
-        """Keys that are still to be computed."""
-        return tuple(place for place in range(len(self.category.keys)) if place not in self.known)
 
 
 @dataclass
@@ -136,11 +117,11 @@ class ReducedS2D(S2D):
             known = self._held(listing, category, usage)
             holds[place] = guess, known
             if len(known) == len(category.keys):
-                found[place] = _whole(listing, guess, known)
+                found[place] = whole(listing, guess, known)
         left = [place for place, answers in enumerate(found) if answers is None]
         if left:
             for job in await self._compute([(place, listings[place]) for place in left], holds, usage):
-                found[job.place] = _whole(job.listing, job.guess, job.known)
+                found[job.place] = whole(job.listing, job.guess, job.known)
         return [answers for answers in found if answers is not None], usage
 
     def _known_category(self, listing: Listing) -> CategoryGuess | None:
@@ -165,7 +146,7 @@ class ReducedS2D(S2D):
 
     async def _compute(
         self, wanted: Sequence[tuple[int, Listing]], holds: Mapping[int, Held], usage: Usage
-    ) -> list[_Job]:
+    ) -> list[Job]:
         """Items of which something is to be computed, references first."""
         await self._check_encoder()
         documents = [document(listing) for _, listing in wanted]
@@ -177,7 +158,7 @@ class ReducedS2D(S2D):
         async with self._stage(SEARCH):
             started_s = time.perf_counter()
             jobs = await asyncio.to_thread(self._jobs, wanted, documents, vectors, holds, usage)
-            chosen = references([_subject(job) for job in jobs], self.reduction)
+            chosen = references([subject_of(job) for job in jobs], self.reduction)
             usage.seconds["reduce"] += time.perf_counter() - started_s
         first = [job for job, reference in zip(jobs, chosen, strict=True) if reference is None]
         then = [
@@ -185,6 +166,7 @@ class ReducedS2D(S2D):
         ]
         await self._wave([(job, None) for job in first], jobs, usage)
         await self._wave(then, jobs, usage)
+        await self._wave([(job, None) for job, _ in then if job.waits], jobs, usage)
         return jobs
 
     def _jobs(
@@ -194,15 +176,15 @@ class ReducedS2D(S2D):
         vectors: Floats,
         holds: Mapping[int, Held],
         usage: Usage,
-    ) -> list[_Job]:
+    ) -> list[Job]:
         jobs = []
         for (place, listing), found, vector in zip(wanted, documents, vectors, strict=True):
             held = holds.get(place)
             guess = held[0] if held else self._category(listing, found, vector)
             category = self.views.of(guess.category_id)
             known = held[1] if held else self._held(listing, category, usage)
-            jobs.append(_Job(place, listing, found, vector, guess, category, known))
-        families: dict[str, list[_Job]] = defaultdict(list)
+            jobs.append(Job(place, listing, found, vector, guess, category, known))
+        families: dict[str, list[Job]] = defaultdict(list)
         for job in jobs:
             families[f"spu {job.listing.spu_id}" if job.listing.spu_id else f"place {job.place}"].append(job)
         for family in families.values():
@@ -211,7 +193,7 @@ class ReducedS2D(S2D):
         return jobs
 
     async def _wave(
-        self, wave: Sequence[tuple[_Job, Reference | None]], jobs: Sequence[_Job], usage: Usage
+        self, wave: Sequence[tuple[Job, Reference | None]], jobs: Sequence[Job], usage: Usage
     ) -> None:
         """Compute what is left of some items, whose references are computed."""
         async with self._stage(SEARCH):
@@ -234,7 +216,7 @@ class ReducedS2D(S2D):
             job.known.update(zip(job.left, found, strict=True))
 
     async def _search_and_rank(
-        self, asked: Sequence[_Job], usage: Usage
+        self, asked: Sequence[Job], usage: Usage
     ) -> tuple[list[ItemPairs], list[list[Floats]]]:
         """Candidates of the keys that are left, and their probabilities."""
         if not asked:
@@ -252,30 +234,31 @@ class ReducedS2D(S2D):
     def _stage(self, name: str) -> AbstractAsyncContextManager[None]:
         return self.flow.stage(name) if self.flow else nullcontext()
 
-    def _take_over(self, wave: Sequence[tuple[_Job, Reference | None]], jobs: Sequence[_Job]) -> Counter[str]:
+    def _take_over(self, wave: Sequence[tuple[Job, Reference | None]], jobs: Sequence[Job]) -> Counter[str]:
         """Give each item what its reference answers and what does not matter; counts by where it came from."""
         taken: Counter[str] = Counter()
         if not (self.reduction.lends or self.reduction.task_a):
             return taken
         for job, reference in wave:
-            if not job.left:
-                continue
-            lender = jobs[reference.place] if reference else None
-            told = [lender.known[place] for place in range(len(lender.category.keys))] if lender else []
-            ready = self._probed(lender) if lender else None
-            known = self._inheritance.known(self._probed(job), reference, ready, told)
-            for place in job.left:
-                if place in known:
+            for lender, places in lenders(job, jobs[reference.place] if reference else None):
+                kind = reference or Reference(-1, SIBLING, 0.0)
+                told = told_of(lender.category, lender.known) if lender else []
+                ready = self._probed(lender) if lender else None
+                known = self._inheritance.known(self._probed(job), kind if lender else None, ready, told)
+                for place in places & known.keys():
                     job.known[place] = known[place]
                     taken[known[place].source.split(" ", 1)[0]] += 1
+            job.waits = {}
+        if self.reduction.task_b:
+            let_wait([(job, self._probed(job)) for job, reference in wave if reference])
         return taken
 
-    def _probed(self, job: _Job) -> Probed:
+    def _probed(self, job: Job) -> Probed:
         if job.own is None:
             job.own = probed(job.listing, job.category, job.vector, item_text(job.document))
         return job.own
 
-    def _items(self, jobs: Sequence[_Job]) -> list[ItemPairs]:
+    def _items(self, jobs: Sequence[Job]) -> list[ItemPairs]:
         """Candidates and features of the keys that are left."""
         categories = [self._narrowed.of(job.category, job.left) for job in jobs]
         asked = [(category, job.vector) for category, job in zip(categories, jobs, strict=True)]
@@ -285,18 +268,9 @@ class ReducedS2D(S2D):
             for number, (job, category, similar) in enumerate(zip(jobs, categories, found, strict=True))
         ]
 
-    async def _ask(self, opened: Sequence[OpenPair], jobs: Sequence[_Job], usage: Usage) -> list[Answer]:
+    async def _ask(self, opened: Sequence[OpenPair], jobs: Sequence[Job], usage: Usage) -> list[Answer]:
         meta, point = self.ranker.meta, self._point()
         if not self.reduction.shared_first:
             return await ask_discriminator(opened, self.discriminator, self.config, meta, point, usage)
         texts = {number: job.texts for number, job in enumerate(jobs)}
         return await ask_by_family(opened, texts, self.discriminator, self.config, meta, point, usage)
-
-
-def _subject(job: _Job) -> Subject:
-    return Subject(job.listing.item_id, job.category.category_id, job.listing.spu_id, job.vector)
-
-
-def _whole(listing: Listing, guess: CategoryGuess, known: Known) -> ItemAnswers:
-    found = tuple(known[place] for place in sorted(known))
-    return ItemAnswers(listing.item_id, guess.category_id, guess.confidence, found)

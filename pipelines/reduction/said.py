@@ -1,0 +1,186 @@
+"""What two listings say alike and what one says alone, sentence by sentence: whether a number or code can be another (L4).
+
+A key whose value is computed by rule (a measure, a code) has no candidate that its rule does not read out of the text. So where
+the sentences that a listing has and its reference has not hold nothing that the rule could read but the value itself, and a
+sentence that both have states it, the value stands: whatever numbers of other keys have changed around it.
+Source: paper section 4.3.1 (2) asks a model about the difference of fields; what can be told by rule is told by rule: ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+import pint
+
+from pipelines.library.answers import Answer
+from pipelines.library.candidates import names_match
+from pipelines.library.keys import KeyView
+from pipelines.reduction.difference import changed_attributes
+from pipelines.reduction.lend import SENTENCE, field_text, sentence_around
+from schemas.knowledge import Evidence
+from schemas.listing import Listing
+from udfs.document import ATTRIBUTES
+from udfs.normalize import NUMBER, Surface, extracted
+from udfs.quantity import Quantity, quantities, unit
+from udfs.text import clean, fold
+
+BARE, INSIDE = "bare", "inside"
+Way = pint.Unit | str
+"""How a number is said: with a unit, bare, or inside a word ("EU42", "VB-181")."""
+Sentence = tuple[str, str]
+Context = tuple[tuple[str, ...], str, Way]
+CONTEXT_WORDS, CONTEXT_CHARACTERS = 2, 60
+_WORD = re.compile(r"[\u4e00-\u9fff]|\w+")
+_DIGITS = re.compile(r"[\d.,/]*\d")
+
+
+def own_sentences(here: Listing, there: Listing) -> list[str]:
+    """The sentences of a listing that the other does not have; a merchant's attribute is one, by its name.
+
+    >>> a, b = Listing("a", "Mug", "Red. 12 cm.", None, None), Listing("b", "Mug", "Blue. 12 cm.", None, None)
+    >>> own_sentences(a, b), own_sentences(a, a)
+    (['Red.'], [])
+    """
+    return [text for _, text in (_sentences(here) - _sentences(there)).elements()]
+
+
+def is_settled(answer: Answer, view: KeyView, here: Listing, there: Listing) -> bool:
+    """Whether `here` can have no other values of a key that is computed by rule than `there`, of which `answer` tells them.
+
+    Either all of `here` holds nothing else that could be a value, nor does `there`. Or what it says alone does not, and every
+    value is said in a sentence that both have; where `there` said it in another sentence too, which `here` has not, the one
+    that both have must hold no second possible value.
+    """
+    if not view.rule.computes:
+        return False
+    said, values = _ways(answer, there), _values(answer)
+    if values and _possible(_all(here), view, said) == values == _possible(_all(there), view, said):
+        return True
+    if any(names_match(name, view) for name in changed_attributes(here, there)):
+        return False
+    alone = _possible(own_sentences(here, there), view, said, _contexts(_all(there)))
+    return alone <= values and _is_supported(answer, view, said, here, there)
+
+
+def reread(answer: Answer, view: KeyView, here: Listing) -> Answer:
+    """The answer of a key computed by rule with the words as evidence from which the rule reads its values in `here`, if any."""
+    if not view.rule.computes:
+        return answer
+    evidence = []
+    for name in _fields(here):
+        raw = field_text(name, here) or ""
+        for one in extracted(raw, view.rule):
+            if fold(one.value) in _values(answer):
+                evidence.append(Evidence(one.value, name, one.start, one.end, raw[one.start : one.end]))
+    return replace(answer, evidence=tuple(evidence))
+
+
+def _is_supported(answer: Answer, view: KeyView, said: frozenset[Way], here: Listing, there: Listing) -> bool:
+    both = _sentences(here) & _sentences(there)
+    common: dict[str, list[str]] = {}
+    gone: set[str] = set()
+    for one in answer.evidence:
+        raw = field_text(one.source_field, there)
+        if raw is None:
+            return False
+        sentence = (_kind(one.source_field), sentence_around(raw, one.start, one.end))
+        if sentence in both:
+            common.setdefault(fold(one.value), []).append(sentence[1])
+        else:
+            gone.add(fold(one.value))
+    return all(
+        value in common
+        and (
+            value not in gone
+            or any(_possible([text], view, said) <= _values(answer) for text in common[value])
+        )
+        for value in _values(answer)
+    )
+
+
+def _possible(
+    sentences: Iterable[str], view: KeyView, said: frozenset[Way], contexts: Collection[Context] = ()
+) -> set[str]:
+    """What the key's rule reads out of sentences, but for numbers that are said in no way in which its values are.
+
+    A rule that takes any number takes those of other keys, too: "40 watts" is no number of lumens. `contexts`: numbers that
+    the reference says in the same way after the same words; it has them, and they were or were not taken for its values.
+    """
+    found = set()
+    for text in (clean(sentence).text for sentence in sentences):
+        ways = {quantity.start: _way(text, quantity) for quantity in quantities(text)}
+        for one in extracted(text, view.rule):
+            way = ways.get(one.start, INSIDE if _is_inside(text, one.start) else BARE)
+            if _context(text, one, way) in contexts:
+                continue
+            if view.rule.kind != NUMBER or not said or way == BARE or way in said:
+                found.add(fold(one.value))
+    return found
+
+
+def _contexts(sentences: Iterable[str]) -> set[Context]:
+    found = set()
+    for text in (clean(sentence).text for sentence in sentences):
+        for quantity in quantities(text):
+            found.add(_context(text, quantity, _way(text, quantity)))
+    return found
+
+
+def _context(text: str, number: Surface | Quantity, way: Way) -> Context:
+    """A number with the two words before it and the way in which it is said."""
+    end = number.number_end if isinstance(number, Quantity) else number.end
+    digits = _DIGITS.match(text[number.start : end])
+    before = _WORD.findall(text[max(0, number.start - CONTEXT_CHARACTERS) : number.start])[-CONTEXT_WORDS:]
+    return tuple(map(fold, before)), digits[0] if digits else text[number.start : end], way
+
+
+def _all(listing: Listing) -> list[str]:
+    return [text for _, text in _sentences(listing)]
+
+
+def _ways(answer: Answer, there: Listing) -> frozenset[Way]:
+    """The ways in which a listing says the numbers of an answer."""
+    found: set[Way] = set()
+    for one in answer.evidence:
+        raw = field_text(one.source_field, there) or ""
+        ways = [_way(raw, quantity) for quantity in quantities(raw) if quantity.start == one.start]
+        found.update(ways or [INSIDE if _is_inside(raw, one.start) else BARE])
+    return frozenset(found)
+
+
+def _way(text: str, quantity: Quantity) -> Way:
+    known = unit(quantity.unit_text) if quantity.unit_text else None
+    return known or (INSIDE if _is_inside(text, quantity.start) else BARE)
+
+
+def _is_inside(text: str, start: int) -> bool:
+    """Whether a place is inside a word, as the number of a code is."""
+    before = text[max(0, start - 2) : start]
+    return bool(before) and (
+        (before[-1].isascii() and before[-1].isalnum()) or (before[-1] in "-/." and before[:1].isalnum())
+    )
+
+
+def _values(answer: Answer) -> set[str]:
+    return set(map(fold, answer.values))
+
+
+def _sentences(listing: Listing) -> Counter[Sentence]:
+    found: Counter[Sentence] = Counter()
+    for name in _fields(listing):
+        for text in SENTENCE.split(field_text(name, listing) or ""):
+            if text.strip():
+                found[_kind(name), text.strip()] += 1
+    return found
+
+
+def _fields(listing: Listing) -> list[str]:
+    return ["title", "description", "brand", *(f"{ATTRIBUTES}{name}" for name in listing.attributes)]
+
+
+def _kind(name: str) -> str:
+    """Title and description say things in one way, each attribute in its own."""
+    return name if name.startswith(ATTRIBUTES) else "text"
