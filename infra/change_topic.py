@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
+import orjson
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from infra.kafka import KafkaUnavailable
+from schemas.change import Change
+from schemas.parse import BadRecord, parse_record
 
 LINGER_MS = 20
 BATCH_BYTES = 256 * 1024
 MAX_MESSAGE_BYTES = 8 << 20
-_TAIL_MESSAGES = 1
+TAILS = (1, 100)
+"""How many of a partition's last messages are looked at for a change: one, and where that is none, these."""
 
 
 class TopicWriter:
@@ -70,8 +74,9 @@ class TopicWriter:
 def newest_change(servers: str, topic: str, timeout_s: float = 30.0) -> dict[str, Any] | None:
     """The message of the greatest `sequence` in the topic, None where it is empty.
 
-    The merge writes in the order of `sequence`, so only the last message of each partition need be read.
-    Errors: KafkaUnavailable.
+    The merge writes in the order of `sequence`, so only the last change of each partition need be read. What is no change is
+    a stranger's, and is passed over.
+    Errors: KafkaUnavailable, also where a partition ends in nothing but messages that are no changes.
     """
     try:
         with closing(
@@ -80,17 +85,48 @@ def newest_change(servers: str, topic: str, timeout_s: float = 30.0) -> dict[str
             parts = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
             starts, ends = consumer.beginning_offsets(parts), consumer.end_offsets(parts)
             filled = [part for part in parts if ends[part] > starts[part]]
-            found = [_last_of(consumer, part, ends[part], timeout_s) for part in filled]
+            found = [_last_of(consumer, part, starts[part], ends[part], timeout_s) for part in filled]
     except KafkaError as error:
         raise KafkaUnavailable(f"cannot read topic {topic} at {servers}: {error!r}") from error
     return max(found, key=lambda change: int(change["sequence"]), default=None)
 
 
-def _last_of(consumer: Any, part: TopicPartition, end: int, timeout_s: float) -> dict[str, Any]:
+def _last_of(consumer: Any, part: TopicPartition, start: int, end: int, timeout_s: float) -> dict[str, Any]:
+    for tail in TAILS:
+        changes = [
+            _change(value) for value in _values(consumer, part, max(start, end - tail), end, timeout_s)
+        ]
+        sound = [change for change in changes if change is not None]
+        if sound:
+            return sound[-1]
+    raise KafkaUnavailable(
+        f"{part.topic}[{part.partition}] ends in {min(end - start, TAILS[-1])} messages that are no changes: "
+        "somebody else than the merge writes to it"
+    )
+
+
+def _values(
+    consumer: Any, part: TopicPartition, begin: int, end: int, timeout_s: float
+) -> list[bytes | None]:
+    """The messages from one offset up to another. Errors: KafkaUnavailable when they do not come."""
     consumer.assign([part])
-    consumer.seek(part, end - _TAIL_MESSAGES)
-    records = consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=_TAIL_MESSAGES).get(part)
-    if not records:
-        raise KafkaUnavailable(f"the last message of {part.topic}, partition {part.partition}, did not come")
-    change: dict[str, Any] = json.loads(records[-1].value)
-    return change
+    consumer.seek(part, begin)
+    found: list[bytes | None] = []
+    deadline = time.monotonic() + timeout_s
+    while consumer.position(part) < end:
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            raise KafkaUnavailable(f"the last messages of {part.topic}[{part.partition}] did not come")
+        polled = consumer.poll(timeout_ms=int(left_s * 1000))
+        found += [record.value for record in polled.get(part, ()) if record.offset < end]
+    return found
+
+
+def _change(value: bytes | None) -> dict[str, Any] | None:
+    """The change that a message holds, None where it is none."""
+    try:
+        found = orjson.loads(value or b"")
+        parse_record(Change, found)
+    except (orjson.JSONDecodeError, BadRecord):
+        return None
+    return dict(found)

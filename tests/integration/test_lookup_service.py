@@ -20,7 +20,8 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import MessageSizeTooLargeError, UnknownError
 
 from infra import kafka
-from infra.kafka import Topic
+from infra.change_topic import TAILS, newest_change
+from infra.kafka import KafkaUnavailable, Topic
 from infra.kafka_log import open_log
 from infra.kv_embedded import EmbeddedStore
 from pipelines.tunnel.store_knowledge import KnowledgeStore
@@ -266,10 +267,22 @@ def test_a_zipped_bomb_is_refused_before_any_reader_must_open_it(own: RunningSta
     assert own.status()["kafka"]["pid"] == broker
 
 
+def test_the_newest_change_is_found_behind_what_is_no_change(own: RunningStack) -> None:
+    newest = change(fact("n-1", "form", 1, "a"), 900, "20270101000000000")
+    kafka.produce(own.kafka_servers, CHANGES, [newest])
+    kafka.produce(own.kafka_servers, CHANGES, [("n-1", junk) for junk in (b"{", b"[" * 9_000, b"{}", None)])
+    found = newest_change(own.kafka_servers, CHANGES)
+    assert found is not None
+    assert (found["item_id"], found["sequence"]) == ("n-1", 900)
+    kafka.produce(own.kafka_servers, CHANGES, [("n-1", b"junk")] * TAILS[-1])
+    with pytest.raises(KafkaUnavailable, match="100 messages that are no changes"):
+        newest_change(own.kafka_servers, CHANGES)
+
+
 def test_messages_that_left_unread_make_the_service_unready_and_say_so(
     own: RunningStack, client: Client
 ) -> None:
-    """The last of these: it leaves the store behind its topics."""
+    """The last that asks the service: it leaves the store behind its topics."""
     assert own.aiic("down", "--only", "lookup").returncode == 0
     kafka.produce(
         own.kafka_servers, RESULTS, [results([fact(f"gone-{n}", "form", 1, "x")]) for n in range(20)]
@@ -282,6 +295,26 @@ def test_messages_that_left_unread_make_the_service_unready_and_say_so(
     wait(lambda: "begin again from the table" in str(client_of(own).get("/readyz").json["why_not"]), True)
     assert client_of(own).get("/readyz").status == 503
     assert said(client_of(own), "sku-b") == {"form": "good"}
+
+
+def test_a_token_whose_place_has_left_the_topic_is_refused_and_kept(
+    own: RunningStack, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(token_at_end(own.kafka_servers), "utf-8")
+    before = token.read_text("utf-8")
+    kafka.produce(
+        own.kafka_servers, CHANGES, [change(fact(f"t-{n}", "form", 1, "a"), 1_000 + n) for n in range(20)]
+    )
+    with (
+        closing(KafkaAdminClient(bootstrap_servers=own.kafka_servers)) as admin,
+        closing(open_log(own.kafka_servers, [CHANGES])) as log,
+    ):
+        admin.delete_records({TopicPartition(*place): end for place, end in log.ends().items()})
+    shown = own.aiic("changes", "--token-file", str(token))
+    assert (shown.returncode, shown.stdout) == (1, "")
+    assert "was read up to" in shown.stderr and "begin again from the table" in shown.stderr
+    assert token.read_text("utf-8") == before, "what was missed must not look read"
 
 
 def test_no_broker_no_table_and_no_key_say_what_to_do(tmp_path: Path) -> None:
