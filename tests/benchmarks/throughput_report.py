@@ -82,6 +82,10 @@ def table(found: Mapping[str, Any]) -> str:
         lines.append(f"{one.name:28} {shown:>8}  {must:9} {aim:8} {reached(one, found)}")
     if found.get("is_stub_model"):
         lines.append(f"The model is a {found['model']}.")
+    if found.get("runs", {}).get("cascade", {}).get("model_calls") == 0:
+        lines.append(
+            "The released ranker leaves nothing open: the cascade, and so all together, asks the model nothing."
+        )
     return "\n".join(lines)
 
 

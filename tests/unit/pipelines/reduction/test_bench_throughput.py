@@ -139,4 +139,7 @@ def test_the_file_is_brought_up_to_date_part_by_part(tmp_path):
 def test_the_table_has_every_figure_and_says_what_a_stub_was():
     lines = table({"speedup_all": 30, "is_stub_model": True, "model": "STUB at a stated speed"}).splitlines()
     assert len(lines) == len(FIGURES) + 2 and lines[-1] == "The model is a STUB at a stated speed."
+    for calls, told in ((0, True), (3, False)):
+        text = table({"runs": {"cascade": {"model_calls": calls}}})
+        assert ("asks the model nothing" in text) is told
     assert doctest.testmod(throughput_report).failed == 0
