@@ -135,13 +135,31 @@ def _title(listing: Listing, parts: Sequence[Part], most: int) -> Title:
 
 def _beginning(listing: Listing, most: int) -> Title:
     """The listing's own title, up to the last whole word that fits."""
-    end = len(listing.title)
-    while len(clean(listing.title[:end])) > most:
-        shorter = listing.title[:end].rstrip().rfind(" ")
-        end = shorter if 0 < shorter < end else end - 1
+    end = _fitting(listing.title, most)
+    if end < len(listing.title):
+        blank = listing.title[: end + 1].rstrip().rfind(" ")
+        end = blank if blank > 0 else end
     text = clean(listing.title[:end])
     evidence = (Evidence(text, "title", 0, end, listing.title[:end]),) if text else ()
     return Title(text, (Part(text, TITLE, "", evidence),) if text else ())
+
+
+def _fitting(text: str, most: int) -> int:
+    """How much of a text has at most so many characters once it is clean, read once from its beginning.
+
+    >>> _fitting("Camp  Tin 9", 8), _fitting("Camp", 8)
+    (9, 4)
+    """
+    length, is_apart = 0, False
+    for place, one in enumerate(text):
+        if not one.isprintable() or one.isspace():
+            is_apart = length > 0
+            continue
+        length += 1 + is_apart
+        is_apart = False
+        if length > most:
+            return place
+    return len(text)
 
 
 def clean(text: str) -> str:
