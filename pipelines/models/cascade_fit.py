@@ -18,6 +18,8 @@ from pipelines.library.open_pairs import log_odds
 MIN_PAIRS = 50
 WORTH = 0.001
 """F1 of the open pairs that asking more of them must gain, lest the discriminator be asked for nothing."""
+KEPT_GAIN = 0.85
+"""Share of the best range's gain in F1 that a smaller range has to keep: the last of it costs most of the questions."""
 LOWS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
 HIGHS = (0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75)
 Floats = npt.NDArray[np.floating[Any]]
@@ -78,7 +80,7 @@ def joint_probabilities(opinions: Sequence[Opinion], folds: int = 5) -> list[Flo
 
 
 def fit_open_range(opinions: Sequence[Opinion], threshold: float) -> OpenRange:
-    """Which of the pairs that were asked about are worth asking: the fewest that keep (nearly) the best F1.
+    """Which of the pairs that were asked about are worth asking: the fewest that keep most of what asking gains.
 
     `opinions` are of the widest range. A pair is open while the ranker's best probability lies within the range.
     Errors: ValueError for fewer than 50 pairs.
@@ -94,7 +96,9 @@ def fit_open_range(opinions: Sequence[Opinion], threshold: float) -> OpenRange:
                 for p, o, asked in zip(joint, opinions, is_open, strict=True)
             ]
             tried.append(OpenRange(low, high, float(is_open.mean()), _f1(decided)))
-    enough = max(found.f1 for found in tried) - WORTH
+    alone = _f1([(np.asarray(o.ranked) >= threshold, o) for o in opinions])
+    most = max(found.f1 for found in tried)
+    enough = most - max(WORTH, (1 - KEPT_GAIN) * (most - alone))
     return min((found for found in tried if found.f1 >= enough), key=lambda found: found.share)
 
 
