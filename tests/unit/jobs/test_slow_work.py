@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("pyflink")
-
 from jobs.nearline.compute import LATER, UNDER_WAY, Compute, Finish
 from jobs.nearline.operators import COMPUTE
 from pipelines.tunnel.asking import TOLD, TellingDiscriminator
