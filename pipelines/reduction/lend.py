@@ -11,7 +11,7 @@ from dataclasses import replace
 from pipelines.library.answers import Answer
 from schemas.knowledge import Evidence
 from schemas.listing import Listing
-from udfs.document import ATTRIBUTES
+from udfs.document import field_text
 
 SENTENCE = re.compile(r"(?<=[。！？；])|(?<=[.!?;])\s+|\n+|\s+\|\s+")
 """Where a sentence ends, or an entry of a table in one line ("Weight: 240 g | Size: 42")."""
@@ -92,10 +92,3 @@ def sentence_around(raw: str, start: int, end: int) -> str:
 
 def _sentences(raw: str) -> set[str]:
     return {text.strip() for text in SENTENCE.split(raw)}
-
-
-def field_text(name: str, listing: Listing) -> str | None:
-    """The raw text of a field by its name in evidence; None for one that the listing does not have, and for images."""
-    if name.startswith(ATTRIBUTES):
-        return listing.attributes.get(name.removeprefix(ATTRIBUTES))
-    return {"title": listing.title, "description": listing.description, "brand": listing.brand}.get(name)

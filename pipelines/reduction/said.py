@@ -19,10 +19,10 @@ from pipelines.library.answers import Answer
 from pipelines.library.candidates import names_match
 from pipelines.library.keys import KeyView
 from pipelines.reduction.difference import changed_attributes
-from pipelines.reduction.lend import SENTENCE, field_text, sentence_around
+from pipelines.reduction.lend import SENTENCE, sentence_around
 from schemas.knowledge import Evidence
 from schemas.listing import Listing
-from udfs.document import ATTRIBUTES
+from udfs.document import ATTRIBUTES, field_text
 from udfs.normalize import NUMBER, Surface, extracted
 from udfs.quantity import Quantity, quantities, unit
 from udfs.text import clean, fold

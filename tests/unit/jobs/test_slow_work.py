@@ -88,14 +88,15 @@ def opened(made: Compute, model: Model) -> SlowWorker:
     return worker
 
 
+def both_operators() -> tuple[Model, Compute, Finish]:
+    model, compute = Model(), Compute(CONFIG, "realtime", None, 10.0)
+    opened(compute, model)
+    return model, compute, Finish(CONFIG, "realtime", None)
+
+
 def test_what_asks_is_left_under_way_and_waited_for_elsewhere(loops: tuple[Loop, Loop]) -> None:
     first, second = loops
-    model, compute, finish = (
-        Model(),
-        Compute(CONFIG, "realtime", None, 10.0),
-        Finish(CONFIG, "realtime", None),
-    )
-    opened(compute, model)
+    model, compute, finish = both_operators()
     finish.open(None)
     easy = first.run(compute.async_invoke(row("a", "easy", "tea")))
     assert [one[0] for one in easy] == [DEFERRED_EVENTS, "counted"]
@@ -125,12 +126,7 @@ def test_where_enough_is_under_way_the_operator_itself_waits(loops: tuple[Loop, 
 
 def test_a_closed_operator_leaves_nothing_and_the_next_computes_it_itself(loops: tuple[Loop, Loop]) -> None:
     first, second = loops
-    model, compute, finish = (
-        Model(),
-        Compute(CONFIG, "realtime", None, 10.0),
-        Finish(CONFIG, "realtime", None),
-    )
-    opened(compute, model)
+    _, compute, finish = both_operators()
     (later,) = first.run(compute.async_invoke(row("b", "hard", "tea")))
     compute.close()
     assert len(UNDER_WAY) == 0
