@@ -19,7 +19,7 @@ MODEL_ID_FILE = "aiic_model.json"
 CXX_COMPILERS = ("g++", "clang++")
 DISCRIMINATOR = "discriminator"
 # A reply takes seconds of every core: what needs none must not wait behind it.
-GIVES_WAY = 5
+GIVES_WAY = 10
 
 
 def vllm_component(name: str, section: VllmSection, config: LocalConfig) -> Component:

@@ -7,7 +7,7 @@ from jobs.nearline.topology import read_config, run_job
 from pipelines.tunnel.realtime import TIER
 from schemas.topics import ITEM_EVENTS
 
-AT_ONCE_S = 0.5
+AT_ONCE_S = 1.5
 
 if __name__ == "__main__":
     given = read_config(__doc__ or "")
