@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.library.keys import CategoryView, KeyView, log_share
+from pipelines.library.keys import CategoryView, KeyView
 from pipelines.library.phrases import words_of
 from pipelines.library.spelled_out import spelled_out, templates_of
 from udfs.document import Document
@@ -125,7 +125,9 @@ class _Pool:
             return
         found = self.known.get(position)
         if found is None:
-            found = self.known[position] = Candidate(self.view.values[position].text, position, frequency)
+            found = self.known[position] = Candidate(
+                self.view.values[position].text, position, self.view.standing(frequency)
+            )
         self._note(found, position, span, source)
         found.similarity = max(found.similarity, similarity)
 
@@ -171,7 +173,7 @@ class _Pool:
 def _search_score(candidate: Candidate, view: KeyView) -> float:
     """Fused score of the search: words found, then similarity and how common the value is."""
     found = 2.0 + 0.05 * min(len(candidate.value), 20) if candidate.spans else 0.0
-    return found + 2.0 * candidate.similarity + 0.25 * log_share(candidate.frequency, view.total)
+    return found + 2.0 * candidate.similarity + 0.25 * view.share(candidate.frequency)
 
 
 def _add_extracted(item: ItemText, pool: _Pool) -> None:

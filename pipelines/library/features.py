@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 
 from pipelines.library.candidates import Candidate, ItemText
-from pipelines.library.keys import CategoryView, KeyView, coarse, log_share
+from pipelines.library.keys import CategoryView, KeyView, coarse
 from udfs.quantity import NUMBER, number
 from udfs.tokens import stem, tokenize
 
@@ -162,7 +162,7 @@ class ItemFeatures:
         )
         return [
             candidate.similarity,
-            float(round(log_share(coarse(candidate.frequency), view.total))) if known else -9.0,
+            float(round(view.share(coarse(candidate.frequency)))) if known else -9.0,
             math.log1p(coarse(candidate.frequency)),
             float(known),
             float(bool(spans)),

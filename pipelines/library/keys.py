@@ -26,6 +26,8 @@ MAX_VALUES = 400_000
 """About 400 MB: a value takes some 1 KB in a view, with its forms and words."""
 VIEW_OVERHEAD = 50
 SCENARIO_KEY = "_scenario"
+UNCOUNTED = 4
+"""How often a value of a key that nobody ever counted is taken to have been seen."""
 _ARTICLES = ("a", "an", "and", "the", "of", "for", "with", "in", "on", "to", "by", "or", "at", "from")
 _COMMON_WORDS = frozenset(_ARTICLES) | {"size", "style", "type", "set", "new"}
 
@@ -48,6 +50,7 @@ class KeyView:
     capitalized: float
     shape: PhraseShape
     templates: Mapping[str, int]
+    typical: int = UNCOUNTED
 
     @property
     def name(self) -> str:
@@ -57,6 +60,18 @@ class KeyView:
     def frequency(self, position: int, own: Mapping[str, int]) -> int:
         """How often a value was seen, without what the item itself contributed (`own`, in training only)."""
         return max(0, self.frequencies[position] - own.get(fold(self.values[position].text), 0))
+
+    def standing(self, frequency: int) -> int:
+        """What a value is taken to have been seen that often: itself, for one never counted the mean of those that were.
+
+        An entry of today was not seen yet, which is not the same as seen never: by a count of 0 every old value would be
+        likelier. Source: ours (O8).
+        """
+        return frequency or self.typical
+
+    def share(self, frequency: int) -> float:
+        """Log of the share that a value's `standing` has among its key's sightings."""
+        return log_share(frequency, self.total or self.typical * len(self.values))
 
     def is_common(self, position: int) -> bool:
         """Whether something may be learned of a value by its name.
@@ -136,6 +151,7 @@ def key_view(link: CategoryKey, values: Sequence[Value]) -> KeyView:
         templates=templates_of((value.text, max(1, value.frequency)) for value in values)
         if rule.kind == SPELL_OUT
         else {},
+        typical=max(1, round(total / counted)) if (counted := sum(map(bool, frequencies))) else UNCOUNTED,
     )
 
 

@@ -56,6 +56,7 @@ def part_of(rows: RankerRows, share: float) -> RankerRows:
         list(compress(rows.items, kept)),
         list(compress(rows.families, kept)),
         list(compress(rows.keys, kept)),
+        list(compress(rows.new, kept)),
         rows.tokens[candidates],
     )
 

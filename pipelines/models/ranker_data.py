@@ -26,7 +26,8 @@ HASH_ITEMS = 40
 class RankerRows:
     """Labelled pairs and their hashed tokens (a row a candidate); `gold[n]`: pair n's true values, folded.
 
-    `families[n]` is the product family of pair n's item: its siblings have much of its text and its values.
+    `families[n]` is the product family of pair n's item: its siblings have much of its text and its values. `new[n]`: whether
+    its key is shown as new.
     """
 
     pairs: list[PairInput]
@@ -34,6 +35,7 @@ class RankerRows:
     items: list[str]
     families: list[str]
     keys: list[str]
+    new: list[bool]
     tokens: sp.csr_matrix
 
     def labels(self) -> npt.NDArray[np.bool_]:
@@ -66,7 +68,7 @@ def ranker_rows(
     a value that only it has is unknown, as it would be for a new item. `shares`: how much is shown as new entries too.
     Shapes: N listings, vectors (N, d).
     """
-    found = RankerRows([], [], [], [], [], sp.csr_matrix((0, 0)))
+    found = RankerRows([], [], [], [], [], [], sp.csr_matrix((0, 0)))
     blocks: list[sp.csr_matrix] = []
     waiting: list[PairInput] = []
     given = list(examples(CategoryViews(release.snapshot), listings, gold, vectors, leave_one_out, shares))
@@ -82,6 +84,7 @@ def ranker_rows(
                 found.items.append(one.name)
                 found.families.append(split_group(one.listing))
                 found.keys.append(view.key.key_id)
+                found.new.append(place in one.new_keys)
                 waiting.append(pair)
         if number % HASH_ITEMS == HASH_ITEMS - 1 or number == len(given) - 1:
             blocks.append(_hashed(waiting))
@@ -104,7 +107,7 @@ def _hashed(pairs: Sequence[PairInput]) -> sp.csr_matrix:
 
 def joined(parts: Sequence[RankerRows]) -> RankerRows:
     """Several sets' rows as one; item numbers are made distinct."""
-    whole = RankerRows([], [], [], [], [], sp.vstack([part.tokens for part in parts], format="csr"))
+    whole = RankerRows([], [], [], [], [], [], sp.vstack([part.tokens for part in parts], format="csr"))
     offset = 0
     for part in parts:
         whole.pairs += [replace(pair, item=pair.item + offset) for pair in part.pairs]
@@ -113,4 +116,5 @@ def joined(parts: Sequence[RankerRows]) -> RankerRows:
         whole.items += part.items
         whole.families += part.families
         whole.keys += part.keys
+        whole.new += part.new
     return whole

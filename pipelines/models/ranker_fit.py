@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import lightgbm
@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
 from pipelines.library.ranker import Floats, boosted_rows
+from pipelines.models.examples import AS_NEW
 from pipelines.models.ranker_data import RankerRows
 
 FOLDS = 4
@@ -49,14 +50,10 @@ class Fitted:
 def fit_ranker(rows: RankerRows, threads: int = 1, say: Callable[[str], None] = print) -> Fitted:
     """Fit both stages. A product family is in one fold, for it tells of its siblings. Errors: ValueError for too few."""
     labels, owners = rows.labels(), rows.owners()
-    folds = np.array([zlib.crc32(family.encode()) % FOLDS for family in rows.families])[owners]
+    folds = _folds(rows.families)[owners]
     if len(set(folds.tolist())) < FOLDS:
         raise ValueError(f"{len(set(rows.families))} labelled product families are too few to train a ranker")
-    linear = np.zeros(len(labels))
-    for fold in range(FOLDS):
-        held = folds == fold
-        linear[held] = _linear(rows.tokens[~held], labels[~held]).decision_function(rows.tokens[held])
-        say(f"linear stage, fold {fold + 1} of {FOLDS}")
+    linear = _linear_out_of_fold(rows, labels, folds, say)
     model = _linear(rows.tokens, labels)
     numbers = boosted_rows(rows.pairs, linear)
     found = np.zeros(len(labels), np.float32)
@@ -75,6 +72,33 @@ def fit_ranker(rows: RankerRows, threads: int = 1, say: Callable[[str], None] = 
     )
 
 
+def _folds(names: Sequence[str]) -> npt.NDArray[np.int64]:
+    return np.array([zlib.crc32(name.encode()) % FOLDS for name in names], np.int64)
+
+
+def _linear_out_of_fold(
+    rows: RankerRows, labels: npt.NDArray[np.bool_], folds: npt.NDArray[np.int64], say: Callable[[str], None]
+) -> npt.NDArray[np.float64]:
+    """The linear stage's opinion of each candidate by what it did not learn from: its family, of a new key any item's.
+
+    Else the boosted stage would trust it with a new key as with one that it knows.
+    """
+    linear = np.zeros(len(labels))
+    for fold in range(FOLDS):
+        held = folds == fold
+        linear[held] = _linear(rows.tokens[~held], labels[~held]).decision_function(rows.tokens[held])
+        say(f"linear stage, fold {fold + 1} of {FOLDS}")
+    owners = rows.owners()
+    is_new, key_folds = np.array(rows.new, np.bool_)[owners], _folds(rows.keys)[owners]
+    for fold in range(FOLDS):
+        held = key_folds == fold
+        if (held & is_new).any() and len(set(labels[~held].tolist())) == 2:
+            fitted = _linear(rows.tokens[~held], labels[~held])
+            linear[held & is_new] = fitted.decision_function(rows.tokens[held & is_new])
+            say(f"linear stage, new keys, fold {fold + 1} of {FOLDS}")
+    return linear
+
+
 def _linear(tokens: sp.csr_matrix, labels: npt.NDArray[np.bool_]) -> LogisticRegression:
     return LogisticRegression(C=C, solver="liblinear", tol=1e-2, max_iter=60).fit(tokens, labels)
 
@@ -84,12 +108,13 @@ def _boosted(numbers: Floats, labels: npt.NDArray[np.bool_], threads: int) -> li
 
 
 def best_threshold(rows: RankerRows, probabilities: Floats) -> tuple[float, float]:
-    """The threshold of the best micro F1 over all labelled pairs, and that F1."""
-    total = sum(len(gold) for gold in rows.gold)
-    labels = rows.labels()
+    """The threshold of the best micro F1 over all labelled pairs, and that F1; what is shown as new does not count."""
+    ordinary = np.array([not item.endswith(AS_NEW) for item in rows.items], np.bool_)
+    total = sum(len(gold) for gold, counts in zip(rows.gold, ordinary, strict=True) if counts)
+    labels = rows.labels() & ordinary[rows.owners()]
     scored = []
     for threshold in THRESHOLDS:
-        stated = probabilities >= threshold
+        stated = (probabilities >= threshold) & ordinary[rows.owners()]
         scored.append((2 * float((stated & labels).sum()) / max(1, int(stated.sum()) + total), threshold))
     f1, threshold = max(scored)
     return threshold, f1

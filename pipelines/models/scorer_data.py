@@ -100,8 +100,10 @@ def add_set(
             values.setdefault(v.value_set_id, release.value_vectors(v.value_set_id)) for v in category.keys
         ]
         rows = key_rows(category, key_vectors[category.category_id])
+        new = np.isin(np.arange(len(category.keys)), list(one.new_keys))
         for n, group in enumerate(scorer_inputs(made, tokenizer, rows, offered)):
             part = slice(n * MAX_KEYS, (n + 1) * MAX_KEYS)
+            group.key_names[new[part]] = 0  # of a new key nothing can be remembered
             cut, true = _labelled(group, made.pairs[part], category.keys[part], one.labels)
             if len(true):
                 builder.add(one.name, split_group(one.listing), cut, true)

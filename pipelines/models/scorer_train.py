@@ -189,7 +189,8 @@ def train_scorer(rows: ScorerRows, cfg: ScorerTraining, out: Path, left_out: Set
 
 def memory_of(rows: ScorerRows) -> Memory:
     """The names of the keys and values of some rows, in order: what a network trained on them remembers."""
-    return np.unique(rows.key_names), np.unique(rows.value_names[rows.value_names != 0])
+    keys, values = (names[names != 0] for names in (rows.key_names, rows.value_names))
+    return np.unique(keys), np.unique(values)
 
 
 def shape_of(rows: ScorerRows) -> NetShape:

@@ -7,9 +7,10 @@ import pytest
 
 from pipelines.library.candidates import candidates, item_text
 from pipelines.library.features import DENSE_NAMES, ItemFeatures
-from pipelines.library.keys import CategoryView, coarse
+from pipelines.library.keys import UNCOUNTED, CategoryView, category_view, coarse, key_view, log_share
 from pipelines.library.pairs import item_pairs
 from pipelines.library.scorer_input import scorer_inputs, value_name
+from pipelines.ontology.snapshot import CategoryKey, Value
 from tests.unit.pipelines.library import small
 from udfs.document import document
 
@@ -38,6 +39,28 @@ def seen(view: CategoryView, own: dict[str, int]) -> tuple[list[float], list[str
 
 def test_counts_are_rough():
     assert [coarse(n) for n in (0, 1, 2, 3, 4, 5, 6, 11, 12, 1000)] == [0, 1, 2, 4, 4, 4, 8, 8, 16, 1024]
+
+
+def test_a_value_that_nobody_counted_stands_as_those_that_were_do_on_average():
+    snapshot = small.snapshot()
+    values = (Value("c1", "Red", 9), Value("c2", "Blue", 3), Value("c3", "Teal", 0))
+    colours = replace(snapshot.value_sets["colours"], values=values)
+    views = category_view(
+        replace(snapshot, value_sets=snapshot.value_sets | {"colours": colours}), "mugs"
+    ).keys
+    text = item_text(document(small.listing("Teal mug")))
+    offered = candidates(text, replace(small.view(), keys=views, surfaces={"teal": ((0, 2),)}), NOTHING)
+    assert [(c.folded, c.frequency) for c in offered[0] if c.position >= 0] == [("teal", 6)]
+    assert views[0].share(6) == log_share(6, 12)
+
+
+def test_of_a_key_that_nobody_counted_all_values_stand_alike():
+    colour = small.view().keys[0]
+    new = key_view(
+        CategoryKey(colour.key, colour.value_set_id), [replace(v, frequency=0) for v in colour.values]
+    )
+    assert {new.standing(new.frequency(place, {})) for place in range(3)} == {UNCOUNTED}
+    assert new.share(UNCOUNTED) == log_share(UNCOUNTED, 3 * UNCOUNTED)
 
 
 def test_an_items_own_sighting_does_not_show_in_the_counts():

@@ -1,5 +1,7 @@
 """What an item sees of its ontology in training: nothing that it brought, and some entries as if they were new."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,9 +15,9 @@ ALL_KEYS, ALL_VALUES = Shares(1.0, keys=1.0), Shares(1.0, keys=0.0, values=1.0)
 LABELS = {"colour": ("Navy Blue",), "material": ("Ceramic",)}
 
 
-def seen(shares, labels=LABELS, leave_one_out=True):
-    listing = small.listing("Navy Blue ceramic mug")
-    views = CategoryViews(small.snapshot())
+def seen(shares, labels=LABELS, leave_one_out=True, listed="Navy Blue ceramic mug", snapshot=None):
+    listing = small.listing(listed)
+    views = CategoryViews(snapshot or small.snapshot())
     vectors = np.zeros((1, 4), np.float32)
     return list(examples(views, [listing], {"i1": labels}, vectors, leave_one_out, shares))
 
@@ -35,21 +37,42 @@ def test_shown_again_a_true_value_is_there_but_was_never_counted(shares):
     _, again = seen(shares)
     assert again.name == "i1" + AS_NEW
     for place, value in ((0, "navy blue"), (1, "ceramic")):
-        found = offered(again, place)[value]
-        assert (found.position >= 0, found.frequency) == (True, 0)
+        view, found = again.category.keys[place], offered(again, place)[value]
+        assert found.position >= 0
+        assert (view.frequency(found.position, again.own[place]), found.frequency) == (0, view.typical)
 
 
-def test_of_a_new_value_the_others_keep_their_counts_of_a_new_key_none_does():
-    (_, value), (_, key) = seen(ALL_VALUES), seen(ALL_KEYS)
-    colour = value.category.keys[0]
-    assert colour.frequency(colour.positions["red"], {}) == 6 and colour.total == 6
+def test_of_a_new_key_nothing_is_counted_of_the_others_a_share_of_the_values_whether_true_or_not():
+    (_, every), (_, key), (_, some) = (
+        seen(ALL_VALUES),
+        seen(ALL_KEYS),
+        seen(Shares(1.0, keys=0.0, values=0.5)),
+    )
+    assert [sum(view.frequencies) for view in every.category.keys[:2]] == [0, 0]
+    assert every.new_keys == frozenset()
     assert key.category.keys[0].total == 0 and key.new_keys == {0, 1}
-    assert value.new_keys == frozenset()
+    assert key.category.keys[2].total == small.view().keys[2].total  # no label: it stays as it is
+    colour, before = some.category.keys[0], small.view().keys[0]
+    assert 0 < sum(map(bool, colour.frequencies)) < sum(map(bool, before.frequencies))
+    assert colour.total == sum(colour.frequencies)
 
 
-def test_only_what_is_shown_as_new_is_learned_again():
+def test_a_pair_without_any_value_is_learned_again_too():
     _, again = seen(ALL_VALUES, {"colour": ("Navy Blue",), "material": ()})
-    assert dict(again.labels) == {"colour": ("Navy Blue",)}
+    assert dict(again.labels) == {"colour": ("Navy Blue",), "material": ()}
+
+
+def test_a_value_that_was_never_counted_is_not_there_for_no_label_tells_of_it():
+    snapshot = small.snapshot()
+    link = snapshot.keys_of("mugs")[0]
+    values = tuple(
+        replace(value, frequency=0) if value.text.lower() == "red" else value
+        for value in snapshot.values_of(link)
+    )
+    sets = dict(snapshot.value_sets)
+    sets[link.value_set_id] = replace(sets[link.value_set_id], values=values)
+    (one,) = seen(NONE_NEW, listed="Red or Navy Blue mug", snapshot=replace(snapshot, value_sets=sets))
+    assert [name for name, found in offered(one).items() if found.position >= 0] == ["navy blue"]
 
 
 def test_an_ontology_that_never_saw_the_items_shows_them_once():

@@ -19,7 +19,9 @@ def rows(count: int) -> RankerRows:
     ]
     tokens = sp.csr_matrix(np.repeat(np.arange(count, dtype=np.float32), 2)[:, None])
     names = [str(n) for n in range(count)]
-    return RankerRows(pairs, [frozenset({f"v{n}"}) for n in range(count)], names, names, names, tokens)
+    return RankerRows(
+        pairs, [frozenset({f"v{n}"}) for n in range(count)], names, names, names, [False] * count, tokens
+    )
 
 
 def test_a_part_keeps_pairs_gold_and_token_rows_together() -> None:

@@ -15,7 +15,7 @@ def rows(*sizes):
     pairs = [PairInput(0, [Candidate(str(n), -1, 0) for n in range(size)], (), ()) for size in sizes]
     return RankerRows(
         pairs, [frozenset()] * len(sizes), ["a"] * len(sizes), ["f"] * len(sizes), ["k"] * len(sizes),
-        sp.csr_matrix((sum(sizes), 1)),
+        [False] * len(sizes), sp.csr_matrix((sum(sizes), 1)),
     )  # fmt: skip
 
 
