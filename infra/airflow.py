@@ -50,6 +50,7 @@ class AirflowHome:
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """The variables that make every `airflow` process use this home; the rest comes from `base`."""
         spark = {"conn_type": "spark", "host": self.spark_master, "extra": {"deploy-mode": "client"}}
+        port = base.get("AIIC_AIRFLOW_PORT") or API_PORT
         own = {
             "AIRFLOW_HOME": str(self.folder),
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
@@ -60,9 +61,9 @@ class AirflowHome:
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
             "AIRFLOW__API__HOST": "127.0.0.1",
-            "AIRFLOW__API__PORT": API_PORT,
-            "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{API_PORT}",
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{API_PORT}/execution/",
+            "AIRFLOW__API__PORT": port,
+            "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
             f"AIRFLOW_CONN_{CONNECTION.upper()}": json.dumps(spark),
             f"AIRFLOW_CONN_{KAFKA_CONNECTION.upper()}": kafka_connection(load_config(env=base).kafka_servers),
             "PYTHONPATH": str(ROOT),
