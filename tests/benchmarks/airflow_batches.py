@@ -2,7 +2,7 @@
 
     .local/engines/bin/python -m tests.benchmarks.airflow_batches [--listings 40]
 
-Broker and encoder of a stack of its own, an Airflow home of its own (scheduler, triggerer, DAG processor, API server), the demo's
+Broker and model servers of a stack of its own, an Airflow home of its own (scheduler, triggerer, DAG processor, API server), the demo's
 ontology and some of its listings. A message that breaks its contract is sent first: it must fail the task `check` and start
 nothing. Says what every step took, and what lies in the table.
 """
@@ -141,28 +141,24 @@ def _ended(airflow: Airflow, dag: str) -> dict[str, str]:
 
 def _environment() -> dict[str, str]:
     ports = {f"AIIC_{name}": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
-    url = f"http://127.0.0.1:{ports['AIIC_ENCODER_PORT']}/v1"  # the released cascade asks no discriminator
     return {
         **os.environ,
         **ports,
         "AIIC_STACK_STATE_DIR": str(FOLDER / "state"),
         "AIIC_WAREHOUSE": str(FOLDER / "warehouse"),
         "AIIC_AIRFLOW_HOME": str(FOLDER / "home"),
-        "AIIC_ENCODER_URL": url,
-        "AIIC_DISCRIMINATOR_URL": url,
-        "AIIC_DISCRIMINATOR_MODEL": "any",
     }
 
 
 @contextmanager
 def stack(env: dict[str, str]) -> Iterator[None]:
-    """Broker and encoder with the topics and the demo's ontology, ended whatever happens."""
+    """Broker and model servers with the topics and the demo's ontology, ended whatever happens."""
     try:
-        aiic(env, "up", "--only", "kafka,encoder")
+        aiic(env, "up", "--only", "kafka,encoder,discriminator")
         aiic(env, "topics", "apply")
         aiic(env, "ontology", "import", str(CATALOG / "ontology"), "--name", "demo")
         aiic(env, "ontology", "release", "--name", "demo")
-        say("broker and encoder run, the ontology is released")
+        say("broker and model servers run, the ontology is released")
         yield
     finally:
         aiic(env, "down")
