@@ -79,7 +79,7 @@ TOPICS: tuple[TopicPlan, ...] = (
         RESULTS, _RESULTS, "stream jobs, batch jobs", ITEM_PARTITIONS, _RESULTS.retention_days,
         max_message_bytes=LARGEST_REFUSED_BYTES, dead_letter=RESULTS + DEAD_SUFFIX, settings=_STAMPED,
     ),
-    TopicPlan(CHANGES, _CHANGES, "merge", ITEM_PARTITIONS, _CHANGES.retention_days),
+    TopicPlan(CHANGES, _CHANGES, "merge", ITEM_PARTITIONS, _CHANGES.retention_days, settings=_STAMPED),
     TopicPlan(BATCHES, _BATCHES, "catalog", 1, _BATCHES.retention_days),
     TopicPlan(ITEM_EVENTS + DEAD_SUFFIX, _DEAD, "stream jobs", 1, _DEAD.retention_days),
     TopicPlan(RESULTS + DEAD_SUFFIX, _DEAD, "merge", 1, _DEAD.retention_days),

@@ -187,7 +187,7 @@ class Tally(FlatMapFunction):  # type: ignore[misc]
 
 
 def _row(outcome: Outcome) -> Row | None:
-    """The message of an outcome; none for an item of a category without keys."""
+    """The message of an outcome; none for results that no merge would take."""
     if isinstance(outcome, Deferred):
         return Row(DEFERRED_EVENTS, outcome.work.arrival.listing.item_id, event_json(outcome.work))
     if isinstance(outcome, DeadLetter):

@@ -43,6 +43,9 @@ def open_worker(config: StreamConfig, tier: str, patience: Patience, clock: Call
         recogniser.discriminator = TellingDiscriminator(recogniser.discriminator)
     version, model = recogniser.ontology_version, recogniser.model
     generation = generation_of(generations_file(warehouse), version, model, f"stream-{tier}")
-    return Worker(
+    worker = Worker(
         recogniser, Stamp(tier, generation, model, version, f"{tier}-{generation}"), patience, clock
     )
+    if isinstance(recogniser, S2D):
+        worker.ping = recogniser.ping
+    return worker

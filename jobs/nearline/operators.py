@@ -10,7 +10,7 @@ from pyflink.datastream import FlatMapFunction, KeyedProcessFunction, RuntimeCon
 from pyflink.datastream.state import ValueStateDescriptor
 
 from jobs.nearline.opening import known_categories
-from pipelines.tunnel.events import Arrival, RawMessage, check_event
+from pipelines.tunnel.events import UNKNOWN_CATEGORY, Arrival, RawMessage, check_event, priority_of
 from pipelines.tunnel.nearline import NearlineConfig
 from pipelines.tunnel.nearline import on_event as nearline_event
 from pipelines.tunnel.nearline import on_timer as nearline_timer
@@ -33,7 +33,11 @@ CHECKED, COMPUTE = "", "compute"
 
 
 class CheckMessage(FlatMapFunction):  # type: ignore[misc]
-    """A raw message becomes a sound event, or a dead letter; both jobs read it, so only one of them `reports` it."""
+    """A raw message becomes a sound event, or a dead letter; both jobs read it, so only one of them `reports` it.
+
+    Each job knows the categories of the release that was the newest when it started. Where they differ, the one that reports may
+    leave an item to the other, which does not know its category: so that one hands it over.
+    """
 
     def __init__(self, config: StreamConfig, reports: bool) -> None:
         self._config = config
@@ -53,7 +57,11 @@ class CheckMessage(FlatMapFunction):  # type: ignore[misc]
             yield Row(CHECKED, found.listing.item_id, arrival_json(found))
         else:
             self._counters.add(f"refused_{found.reason}")
-            if self._reports:
+            is_unknown = found.reason == UNKNOWN_CATEGORY
+            if not self._reports:
+                if is_unknown and priority_of(raw) in self._config.priorities:
+                    yield Row(DEFERRED_EVENTS, found.key or "", (raw.value or b"").decode("utf-8"))
+            elif not (is_unknown and topic == DEFERRED_EVENTS):  # it was reported when it came undeferred
                 yield Row(topic_plan(ITEM_EVENTS).dead_letter, found.key or "", record_json(found))
 
 

@@ -14,14 +14,24 @@ from infra.hudi_reading import commits, is_table
 from infra.merge_state import MergeState
 from jobs.streaming.writer import Writer
 from pipelines.tunnel.merge import MergedFiles, MergeResult
-from pipelines.tunnel.merge_intake import BAD_FILE, FUTURE, IntakeLimits, RawMessage, dead_letter
+from pipelines.tunnel.merge_intake import (
+    BAD_FILE,
+    FUTURE,
+    IntakeLimits,
+    RawMessage,
+    dead_letter,
+    require_past,
+)
 from schemas.dead_letter import DeadLetter
 from schemas.derive import SchemaMismatch, arrow_to_records
+from schemas.json_form import to_mapping
 from schemas.knowledge import KnowledgeRow
+from schemas.parse import BadRecord, parse_record
 from schemas.results import KnowledgeResults
-from udfs.version import event_ms_of
 
-_TIMES = ["event_ms", "version"]
+CHECKED_ROWS = 5_000
+UNREADABLE = (SchemaMismatch, TypeError, ValueError, KeyError, OSError, pa.ArrowException)
+"""What a file can raise that is no Parquet, or of other columns, or has nothing where the contract wants something."""
 
 
 @dataclass(slots=True)
@@ -34,17 +44,29 @@ class Slice:
 
 
 def file_fault(path: Path, time_ms: int, limits: IntakeLimits) -> tuple[str, str] | None:
-    """Reason and words for a file that cannot be merged: absent, not of the contract, or with rows of the future."""
+    """Reason and words for a file that cannot be merged: absent, with a row that breaks the contract, or one of the future.
+
+    Every row is looked at: one that the table took and the store refuses would part them for ever.
+    """
     try:
-        arrow_to_records(pq.read_schema(path).empty_table(), KnowledgeRow)
-        times = pq.read_table(path, columns=_TIMES)
-    except (SchemaMismatch, OSError, pa.ArrowException) as error:
+        for rows in _rows_of(path, CHECKED_ROWS):
+            for row in rows:
+                parse_record(KnowledgeRow, to_mapping(row))
+            require_past(rows, time_ms, limits)
+    except BadRecord as error:
+        return FUTURE if error.reason == FUTURE else BAD_FILE, f"{path}: {error.field}: {error.detail}"
+    except UNREADABLE as error:
         return BAD_FILE, f"{path}: {error}"
-    events = [*times["event_ms"].to_pylist(), *map(event_ms_of, times["version"].to_pylist())]
-    latest = max(events, default=0)
-    if latest > time_ms + limits.future_ms:
-        return FUTURE, f"{path}: a row lies {(latest - time_ms) // 1000:,} s after its message"
     return None
+
+
+def _rows_of(path: Path, at_once: int) -> Iterator[list[KnowledgeRow]]:
+    file = pq.ParquetFile(path)
+    arrow_to_records(
+        file.schema_arrow.empty_table(), KnowledgeRow
+    )  # a file without rows is of the contract, too
+    for batch in file.iter_batches(at_once):
+        yield arrow_to_records(batch, KnowledgeRow)
 
 
 class FileQueue:
@@ -100,13 +122,13 @@ class FileQueue:
         while waiting := self._state.next_file(number):
             number, path = waiting[0], Path(json.loads(waiting[1]))
             try:
-                for batch in pq.ParquetFile(path).iter_batches(self._rows_per_slice):
-                    found.rows += arrow_to_records(batch, KnowledgeRow)
+                for rows in _rows_of(path, self._rows_per_slice):
+                    found.rows += rows
                     if len(found.rows) >= self._rows_per_slice:
                         yield found
                         found = Slice()
                 found.done.append((number, path))
-            except (SchemaMismatch, OSError, pa.ArrowException) as error:
+            except UNREADABLE as error:
                 # It was in order when its message came. What was read of it counts; the run that wrote it asks again.
                 print(f"merge: {path} cannot be read any more and is left out: {error}", flush=True)
                 found.done.append((number, None))

@@ -9,6 +9,7 @@ from itertools import groupby
 from operator import itemgetter
 
 import orjson
+from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -79,6 +80,14 @@ def portions_of(frame: DataFrame, limits: IntakeLimits, at_once_bytes: int) -> I
     if len(groups) <= 1:
         yield frame
         return
+    kept = frame.persist(StorageLevel.DISK_ONLY)  # else each portion would fetch the whole batch again
+    try:
+        yield from _each(kept, groups)
+    finally:
+        kept.unpersist()
+
+
+def _each(frame: DataFrame, groups: Sequence[Sequence[tuple[int, int]]]) -> Iterator[DataFrame]:
     for group in groups:
         inside = F.lit(False)
         for partition, offsets in groupby(group, key=itemgetter(0)):

@@ -73,7 +73,8 @@ def run(
             state,
             lambda found: changes.send([(one.item_id, one.message) for one in found]),
             settings,
-            newest_change(args.kafka, CHANGES),
+            # Asked only where it is needed: what somebody else wrote to the topic must not keep a merge from its work.
+            None if state.head().sequence else newest_change(args.kafka, CHANGES),
         )
         files = FileQueue(state, table, config.rows_per_slice, config.limits)
         turn = threading.Lock()

@@ -26,17 +26,21 @@ class Stamp:
 def knowledge_rows(
     listing: Listing, event_ms: int, found: ItemAnswers, fingerprint: str, stamp: Stamp
 ) -> list[KnowledgeRow]:
-    """One row per answered key, and one for the category where it was predicted."""
+    """One row per answered key, and one for the category where it was predicted.
+
+    A category without keys has that row, too: without any, the rows of the item's former category would live on.
+    """
     answers = list(found.answers)
-    if listing.category_id != found.category_id:
+    is_predicted = listing.category_id != found.category_id
+    if is_predicted or not answers:
         answers.append(
             Answer(
                 CATEGORY_ATTR,
                 (found.category_id,),
                 (found.category_id,),
                 (),
-                found.category_confidence,
-                "ranker",
+                found.category_confidence if is_predicted else 1.0,
+                "ranker" if is_predicted else "rule",
             )
         )
     return [_row(listing, event_ms, found.category_id, answer, fingerprint, stamp) for answer in answers]

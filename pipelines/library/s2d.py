@@ -117,6 +117,14 @@ class S2D:
             for item, guess, found in zip(items, guesses, answers, strict=True)
         ], usage
 
+    async def ping(self) -> None:
+        """Ask the discriminator for a token, where pairs may be left to it. Errors: as `recognise`."""
+        meta = self.ranker.meta
+        if self.config.discriminator == "all" or (
+            self.config.discriminator == "cascade" and meta.open_low < meta.open_high
+        ):
+            await self.discriminator.complete("probe", 1)
+
     async def _read_images(self, listings: Sequence[Listing], usage: Usage) -> list[ItemImages]:
         if self.images is None:
             return [ItemImages() for _ in listings]

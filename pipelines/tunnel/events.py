@@ -101,6 +101,15 @@ def _sound_event(
     return event, event_ms
 
 
+def priority_of(raw: RawMessage) -> str | None:
+    """The priority that an event states, which may break its contract elsewhere; None for none."""
+    try:
+        stated = json_object(raw.value or b"").get("priority")
+    except BadLine:
+        return None
+    return stated if isinstance(stated, str) else None
+
+
 def dead_letter(raw: RawMessage, reason: str, detail: str) -> DeadLetter:
     """The dead letter of a message."""
     key = None if raw.key is None else _shown(raw.key)[:_KEPT_CHARACTERS]

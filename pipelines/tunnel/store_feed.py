@@ -12,7 +12,15 @@ from operator import itemgetter
 
 import orjson
 
-from pipelines.tunnel.merge_intake import NO_VALUE, NOT_JSON, IntakeLimits, RawMessage, read_results
+from pipelines.tunnel.merge_intake import (
+    NO_VALUE,
+    NOT_JSON,
+    WRONG_KEY,
+    IntakeLimits,
+    RawMessage,
+    read_results,
+    require_past,
+)
 from pipelines.tunnel.store import ItemRows
 from schemas.change import Change
 from schemas.derive import BadRecord, parse_record
@@ -31,6 +39,9 @@ def rows_in(message: RawMessage, now_ms: int, limits: IntakeLimits) -> ItemRows 
         results = read_results(message, now_ms, limits)
         return ItemRows(results.item_id, results.rows, message.time_ms) if results.rows else None
     change = read_change(message.value)
+    if message.key != change.item_id.encode("utf-8", "replace"):
+        raise BadRecord(WRONG_KEY, "item_id", "the key of a change is its item")
+    require_past((change.after,), min(now_ms, message.time_ms), limits)
     return ItemRows(change.item_id, (change.after,), message.time_ms)
 
 

@@ -7,9 +7,11 @@ holds the source back. An item that alone cannot be recognised, while others can
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any
 
 from pipelines.library.answers import ItemAnswers
 from pipelines.library.recogniser import Recogniser
@@ -17,9 +19,9 @@ from pipelines.library.rows import Stamp, knowledge_rows
 from pipelines.tunnel.events import RawMessage, dead_letter
 from pipelines.tunnel.offline import fingerprint_of, tombstone
 from pipelines.tunnel.realtime import AnswerMemory
-from pipelines.tunnel.stream_json import record_json
 from pipelines.tunnel.stream_state import Work
 from schemas.dead_letter import DeadLetter
+from schemas.json_form import to_mapping
 from schemas.knowledge import KnowledgeRow
 from schemas.listing import Listing
 from schemas.results import KnowledgeResults
@@ -52,11 +54,16 @@ class Deferred:
 Outcome = KnowledgeResults | DeadLetter | Deferred
 
 
+async def _nobody() -> None:
+    """No further server to ask after."""
+
+
 @dataclass
 class Worker:
     """Turns work into results with one recogniser. `counts`: what happened to items, by stage.
 
-    `stamp`: what all its rows share. `sleep` and `clock` (seconds) are handed in for tests.
+    `stamp`: what all its rows share. `ping` fails where a server is away that the probe listing did not need.
+    `sleep` and `clock` (seconds) are handed in for tests.
     """
 
     recogniser: Recogniser
@@ -64,6 +71,7 @@ class Worker:
     patience: Patience
     clock: Callable[[], float]
     sleep: Sleep = asyncio.sleep
+    ping: Callable[[], Awaitable[None]] = _nobody
     memory: AnswerMemory = field(default_factory=AnswerMemory)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -99,7 +107,12 @@ class Worker:
                 return fault
             tries += 1
             if tries >= TRIES_BEFORE_DOUBT and await self._is_healthy():
-                return await self._one_by_one(batch, fault)
+                # Between a try and the look at the servers an outage may have ended: what fails among healthy ones is at fault.
+                fault = await self._try(batch)
+                if not isinstance(fault, Exception):
+                    return fault
+                if await self._is_healthy():
+                    return await self._one_by_one(batch, fault)
             if self.patience.give_up_s is not None and self.clock() - started_s > self.patience.give_up_s:
                 self.counts["deferred"] += len(batch)
                 return [Deferred(work) for work in batch]
@@ -124,6 +137,7 @@ class Worker:
     async def _is_healthy(self) -> bool:
         try:
             await self.recogniser.recognise([PROBE])
+            await self.ping()
         except Exception:  # any failure says the same: the fault is not the item's
             return False
         return True
@@ -162,8 +176,18 @@ def _letter(work: Work, fault: Exception) -> DeadLetter:
 
 
 def event_json(work: Work) -> str:
-    """The event that work came from, to send it on: a listing's fields are those of an event."""
-    return record_json(work.arrival.listing)
+    """The event that work came from, to send it on: a listing's fields are those of an event.
+
+    Without the fields that its sender left out, else one of the greatest length would become too long.
+    """
+    listing = work.arrival.listing
+    unset = {one.name for one in fields(listing) if getattr(listing, one.name) == _default(one)}
+    stated = {name: value for name, value in to_mapping(listing).items() if name not in unset}
+    return json.dumps(stated, ensure_ascii=False, separators=(",", ":"))
+
+
+def _default(one: Field[Any]) -> Any:
+    return one.default_factory() if one.default_factory is not MISSING else one.default
 
 
 def grouped(works: Sequence[Work], size: int) -> list[list[int]]:

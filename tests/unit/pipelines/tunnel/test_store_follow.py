@@ -168,6 +168,21 @@ def test_bad_messages_are_told_and_stop_nothing(store: KnowledgeStore) -> None:
     assert [one.version for one in store.state("i").rows.values()] == [2]
 
 
+@pytest.mark.parametrize(
+    ("key", "version", "reason"),
+    [("other", 1, "wrong_key"), ("i", (NOW_MS + 3_600_000) << 21, "future"), ("i", 1, None)],
+)
+def test_a_change_that_no_merge_writes_is_refused(
+    store: KnowledgeStore, key: str, version: int, reason: str | None
+) -> None:
+    log = MemoryLog()
+    log.add(CHANGES, key, change(row("form", version), 1))
+    follows, refused = follower(store, log)
+    follows.step()
+    assert [error.reason for _, error in refused] == ([reason] if reason else [])
+    assert list(store.state("i").rows) == ([] if reason else ["form"])
+
+
 def test_files_of_batch_runs_are_left_to_the_merge(store: KnowledgeStore) -> None:
     log = MemoryLog()
     files = KnowledgeResults("", "", 1, "offline", "run", (), ("part-0.parquet",))

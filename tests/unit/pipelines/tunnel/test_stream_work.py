@@ -131,6 +131,35 @@ def test_a_tier_in_a_hurry_hands_over():
     assert listing_of(event) == batch[0].arrival.listing
 
 
+def test_a_long_event_that_is_handed_over_grows_by_nothing():
+    given = {"item_id": "a", "title": "t" * 900, "event_time": "2026-11-01"}
+    handed = event_json(work("a", given["title"], category_id=None))
+    assert json.loads(handed) == given
+
+
+def test_a_server_that_the_probe_does_not_need_is_waited_for_too():
+    """The discriminator is away: it is asked about some listings only, and the probe is none of them."""
+
+    class Open(Scripted):
+        async def recognise(self, listings):
+            if self.away and all(one.item_id != "probe" for one in listings):
+                self.away -= 1
+                raise ServerUnavailable("the discriminator is gone")
+            return await super().recognise(listings)
+
+    recogniser = Open(away=9)
+
+    async def ping():
+        if recogniser.away:
+            raise ServerUnavailable("the discriminator is gone")
+
+    one, _ = worker(recogniser)
+    one.ping = ping
+    (found,) = run(one, work("a"))
+    assert isinstance(found, KnowledgeResults)
+    assert one.counts["dead_letters"] == 0
+
+
 def test_one_item_that_breaks_recognition_takes_nobody_along():
     recogniser = Scripted()
     one, _ = worker(recogniser)
