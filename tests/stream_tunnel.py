@@ -65,7 +65,7 @@ class Model:
 class Tunnel:
     """The stack, the model server, and commands against both."""
 
-    def __init__(self, env: dict[str, str], warehouse: Path, model: Model) -> None:
+    def __init__(self, env: dict[str, str], warehouse: Path, model: Model | None = None) -> None:
         self.env, self.warehouse, self.model = env, warehouse, model
         self.config = load_config(env=env)
         self.cluster = Cluster(rest_url(self.config), {})

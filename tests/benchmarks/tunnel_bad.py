@@ -1,8 +1,8 @@
 """Bad messages among good ones, through real topics and real jobs: each bad one a dead letter, each good one a right result.
 
-Run: `python -m tests.benchmarks.tunnel_bad [--good N]`. Kafka, a Flink cluster with the nearline job, and the streaming merge;
-the encoder is a stand-in over HTTP (`infra/fake_vllm.py`), recognition is otherwise the released one without discriminator,
-over the demo catalog's ontology with the first keys of each category. 800 bad messages go to item-events, 200 to
+Run: `python -m tests.benchmarks.tunnel_bad [--good N] [--real-model]`. Kafka, a Flink cluster with the nearline job, and the
+streaming merge; the encoder is a stand-in over HTTP (`infra/fake_vllm.py`) or vLLM, recognition is the released one without
+discriminator, over the demo catalog's ontology with the first keys of each category. 800 bad messages go to item-events, 200 to
 item-knowledge.results. A good result is right when table and replayed changes hold, of its item, exactly what the recogniser
 says of its text when it is asked directly, with the event's own time, and evidence that stands in the text.
 """
@@ -18,7 +18,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -58,7 +58,7 @@ DONT = ("event_time", "priority", "spu_id")
 
 @dataclass
 class Servers:
-    """Broker, Flink with the nearline job, merge, and the stand-in of the encoder."""
+    """Broker, Flink with the nearline job, and merge."""
 
     tunnel: Tunnel
     merge: Merge
@@ -69,13 +69,13 @@ class Servers:
         return str(self.tunnel.config.kafka_servers)
 
 
-def run(say: Say, good: int = GOOD, seed: int = SEED) -> dict[str, object]:
+def run(say: Say, good: int = GOOD, seed: int = SEED, real_model: bool = False) -> dict[str, object]:
     """Send everything, wait until it has gone through, and judge it."""
     began_s = time.monotonic()
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     texts = catalog_texts()
-    with servers_for(FOLDER, say) as servers:
+    with servers_for(FOLDER, real_model, say) as servers:
         chance, now_ms = Random(seed), int(time.time() * 1000)
         events, said = good_events(texts, good, now_ms)
         bad = bad_events(texts, good, now_ms, chance) + bad_results(good, now_ms, chance)
@@ -106,7 +106,8 @@ def run(say: Say, good: int = GOOD, seed: int = SEED) -> dict[str, object]:
         "bad_through_s": round(through_s, 1),
         "bad_messages_per_s": round(len(messages) / through_s, 1),
         "bad_s": round(time.monotonic() - began_s, 1),
-        "bad_encoder": "a stand-in over HTTP, no model; ranker and scorer are the released ones, discriminator off",
+        "bad_encoder": ("vLLM" if real_model else "a stand-in over HTTP, no model")
+        + "; ranker and scorer are the released ones, discriminator off",
     }
 
 
@@ -140,31 +141,39 @@ def few_keys(folder: Path) -> Path:
 
 
 @contextmanager
-def servers_for(folder: Path, say: Say) -> Iterator[Servers]:
+def servers_for(folder: Path, real_model: bool, say: Say) -> Iterator[Servers]:
     """Everything up and the jobs running; all ended at the end. Errors: AssertionError with what a command said."""
-    model = Model()
-    env = own_env(folder / "state") | {"AIIC_FLINK_SUBMIT_TIMEOUT_S": "900"}
-    for role in ("ENCODER", "DISCRIMINATOR"):
-        env |= {f"AIIC_{role}_URL": model.server.url, f"AIIC_{role}_MODEL": "any"}
-    tunnel = Tunnel(env, folder / "warehouse", model)
-    merge = Merge(tunnel.config.kafka_servers, tunnel.warehouse, free_ports(1)[0], MERGE_WORDS)
-    try:
-        tunnel.aiic("up", "--only", "kafka,flink")
+    with ExitStack() as ending:
+        env, url = own_env(folder / "state") | {"AIIC_FLINK_SUBMIT_TIMEOUT_S": "900"}, ""
+        if real_model:
+            env["AIIC_ENCODER_PORT"] = str(free_ports(1)[0])
+            url = f"http://127.0.0.1:{env['AIIC_ENCODER_PORT']}/v1"
+            env |= {"AIIC_ENCODER_URL": url, "AIIC_DISCRIMINATOR_URL": url, "AIIC_DISCRIMINATOR_MODEL": "any"}
+        else:
+            model = Model()
+            ending.callback(model.close)
+            url = model.server.url
+            for role in ("ENCODER", "DISCRIMINATOR"):
+                env |= {f"AIIC_{role}_URL": url, f"AIIC_{role}_MODEL": "any"}
+        parts = "kafka,flink" + ",encoder" * real_model
+        tunnel = Tunnel(env, folder / "warehouse")
+        merge = Merge(tunnel.config.kafka_servers, tunnel.warehouse, free_ports(1)[0], MERGE_WORDS)
+        ending.callback(tunnel.aiic, "down", "--only", parts)
+        ending.callback(_end, merge)
+        tunnel.aiic("up", "--only", parts)
         apply_topics(tunnel.config.kafka_servers, TOPICS)
-        release_demo(tunnel.warehouse, model.server.url, few_keys(folder / "ontology"))
+        release_demo(tunnel.warehouse, url, few_keys(folder / "ontology"))
         # One after the other: on a busy machine a job that is submitted beside a Spark that starts is not taken in time.
         tunnel.start("--fresh")
         merge.start()
         merge.ready()
         say("broker, nearline job and merge are up")
         yield Servers(tunnel, merge)
-    finally:
-        if merge.process is not None and merge.process.poll() is None:
-            merge.kill()
-        try:
-            tunnel.aiic("down", "--only", "flink,kafka")
-        finally:
-            model.close()
+
+
+def _end(merge: Merge) -> None:
+    if merge.process is not None and merge.process.poll() is None:
+        merge.kill()
 
 
 def send_all(servers: str, messages: Sequence[Sent]) -> dict[Place, Sent]:
@@ -309,8 +318,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--good", type=int, default=GOOD, help="good messages (%(default)s)")
     parser.add_argument("--seed", type=int, default=SEED, help="%(default)s")
+    parser.add_argument("--real-model", action="store_true", help="vLLM, not a stand-in")
     args = parser.parse_args()
-    figures = run(lambda line: print(f"{time.strftime('%H:%M:%S')} {line}", flush=True), args.good, args.seed)
+
+    def say(line: str) -> None:
+        print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
+
+    figures = run(say, args.good, args.seed, args.real_model)
     print(json.dumps(figures, indent=1))
     whole = (
         figures["bad_sent"] == figures["bad_dead_lettered"] and figures["good_right"] == figures["good_sent"]
