@@ -11,14 +11,14 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from infra.kafka import KafkaUnavailable, Message
+from infra.kafka_topic_id import TopicMissing, topic_ids
+
+__all__ = ["KafkaLog", "PositionLost", "TopicMissing", "open_log"]
 
 FETCH_BYTES = 16 << 20
 WAIT_MS = 50
+BEGIN_AGAIN = "begin again from the table (the lookup store: `./aiic serve --rebuild`)"
 Positions = Mapping[tuple[str, int], int]
-
-
-class TopicMissing(LookupError):
-    """A topic is not there. The message says what to do."""
 
 
 class PositionLost(LookupError):
@@ -41,11 +41,21 @@ class KafkaLog:
         """The offset that the next message will get, by topic and partition. Errors: KafkaUnavailable."""
         return self._offsets(self._consumer.end_offsets)
 
-    def seek(self, positions: Positions) -> dict[tuple[str, int], int]:
+    def ids(self) -> dict[str, str]:
+        """The ids of the topics: one that is made anew has another. Errors: KafkaUnavailable, TopicMissing."""
+        return topic_ids(self._servers, sorted({place.topic for place in self._places}))
+
+    def seek(self, positions: Positions, ids: Mapping[str, str] | None = None) -> dict[tuple[str, int], int]:
         """Go to positions; a partition without one is read from its beginning. Returns where each now is.
 
+        `ids`: those that the topics had when the positions were noted. Without them a topic that was made anew is only noticed
+        while it is shorter than before.
         Errors: PositionLost where messages were removed since, or the topic was made anew; KafkaUnavailable.
         """
+        now = self.ids() if ids else {}
+        for topic, known in (ids or {}).items():
+            if topic in now and now[topic] != known:
+                raise PositionLost(f"{topic} was made anew since it was read: {BEGIN_AGAIN}")
         begins, ends = self.begins(), self.ends()
         for place in self._places:
             name = (place.topic, place.partition)
@@ -53,7 +63,7 @@ class KafkaLog:
             if not begins[name] <= at <= ends[name]:
                 raise PositionLost(
                     f"{place.topic}[{place.partition}] was read up to {at}, the broker keeps {begins[name]} to "
-                    f"{ends[name]}: begin again from the table (the lookup store: `./aiic serve --rebuild`)"
+                    f"{ends[name]}: {BEGIN_AGAIN}"
                 )
             self._consumer.seek(place, at)
         return self.positions()

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import closing
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from infra.kafka import KafkaUnavailable
-from infra.kafka_log import TopicMissing
+
+
+class TopicMissing(LookupError):
+    """A topic is not there. The message says what to do."""
 
 
 def topic_id(servers: str, topic: str, timeout_s: float = 30.0) -> str:
     """The id that the broker gave to a topic. Errors: KafkaUnavailable, TopicMissing."""
+    return topic_ids(servers, [topic], timeout_s)[topic]
+
+
+def topic_ids(servers: str, topics: Iterable[str], timeout_s: float = 30.0) -> dict[str, str]:
+    """The ids of topics. Errors: KafkaUnavailable, TopicMissing."""
     timeout_ms = int(timeout_s * 1000)
     try:
         with closing(
@@ -20,9 +29,11 @@ def topic_id(servers: str, topic: str, timeout_s: float = 30.0) -> str:
                 bootstrap_servers=servers, bootstrap_timeout_ms=timeout_ms, request_timeout_ms=timeout_ms
             )
         ) as admin:
-            found = [entry for entry in admin.describe_topics() if entry["name"] == topic]
+            found = {entry["name"]: entry["topic_id"] for entry in admin.describe_topics()}
     except (OSError, KafkaError) as error:
         raise KafkaUnavailable(f"no Kafka broker at {servers}: {error!r}") from error
-    if not found:
-        raise TopicMissing(f"there is no topic {topic} at {servers}: run `./aiic topics apply`")
-    return str(found[0]["topic_id"]).replace("/", "_")
+    wanted = list(topics)
+    for topic in wanted:
+        if topic not in found:
+            raise TopicMissing(f"there is no topic {topic} at {servers}: run `./aiic topics apply`")
+    return {topic: str(found[topic]).replace("/", "_") for topic in wanted}

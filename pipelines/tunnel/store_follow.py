@@ -16,7 +16,7 @@ from pipelines.tunnel.store_knowledge import Applied, KnowledgeStore
 from schemas.derive import BadRecord
 
 Place = tuple[str, int]
-BEGAN, STATUS, REBUILDING = "began_ms", "status", "rebuilding"
+BEGAN, STATUS, REBUILDING, TOPIC_IDS = "began_ms", "status", "rebuilding", "topic_ids"
 
 
 class Log(Protocol):
@@ -25,8 +25,11 @@ class Log(Protocol):
     def ends(self) -> dict[Place, int]:
         """The offset that the next message will get, by topic and partition."""
 
-    def seek(self, positions: Mapping[Place, int]) -> dict[Place, int]:
-        """Go to positions, to the beginning where there is none; returns where each now is."""
+    def ids(self) -> dict[str, str]:
+        """The ids of the topics: one that is made anew has another."""
+
+    def seek(self, positions: Mapping[Place, int], ids: Mapping[str, str] | None = None) -> dict[Place, int]:
+        """Go to positions in the topics of these ids, to the beginning where there is none; returns where each now is."""
 
     def positions(self) -> dict[Place, int]:
         """The next offset to be read, by topic and partition."""
@@ -110,7 +113,9 @@ class Follower:
         self._started_ms = self._now_ms()
         if self._store.noted(BEGAN) is None:
             self._store.note(BEGAN, b"%d" % self._started_ms, self._term)
-        self._log.seek(self._store.positions())
+        known = self._store.noted(TOPIC_IDS)
+        self._log.seek(self._store.positions(), orjson.loads(known) if known else None)
+        self._store.note(TOPIC_IDS, orjson.dumps(self._log.ids()), self._term)
         self._ends = self._log.ends()
         self.beat()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -43,8 +43,11 @@ class ChangeLog(Protocol):
     def ends(self) -> dict[Place, int]:
         """The offset that the next message will get, by partition."""
 
-    def seek(self, positions: Mapping[Place, int]) -> dict[Place, int]:
-        """Go to positions, to the beginning where there is none."""
+    def ids(self) -> dict[str, str]:
+        """The ids of the topics: one that is made anew has another."""
+
+    def seek(self, positions: Mapping[Place, int], ids: Mapping[str, str] | None = None) -> dict[Place, int]:
+        """Go to positions in the topics of these ids, to the beginning where there is none."""
 
     def poll(self, wait_s: float, limit: int) -> Sequence[Any]:
         """The next messages, in order within each partition."""
@@ -53,18 +56,20 @@ class ChangeLog(Protocol):
 @dataclass(frozen=True, slots=True)
 class Token:
     """Where a subscription is: changes of commits up to `after` are left out; by partition, the next offset and the
-    greatest sequence that was given (-1: none).
+    greatest sequence that was given (-1: none). `topics`: the ids of the topics that the offsets are of.
 
     Keep it with what was made of the changes, in one write; `Subscription.resume` goes on there.
     """
 
     after: str
     places: Mapping[Place, tuple[int, int]]
+    topics: Mapping[str, str] = field(default_factory=dict)
 
     def text(self) -> str:
         """The token as text."""
         places = [[topic, number, *found] for (topic, number), found in sorted(self.places.items())]
-        return orjson.dumps({"after": self.after, "places": places}).decode("utf-8")
+        found = {"after": self.after, "places": places, "topics": dict(self.topics)}
+        return orjson.dumps(found).decode("utf-8")
 
 
 def token_of(text: str) -> Token:
@@ -72,8 +77,9 @@ def token_of(text: str) -> Token:
     try:
         found = orjson.loads(text)
         places = {(str(t), int(n)): (int(offset), int(seq)) for t, n, offset, seq in found["places"]}
-        return Token(str(found["after"]), places)
-    except (ValueError, KeyError, TypeError) as error:
+        topics = {str(topic): str(known) for topic, known in found.get("topics", {}).items()}
+        return Token(str(found["after"]), places, topics)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadToken("this is no token of a subscription: begin anew with a snapshot") from error
 
 
@@ -131,7 +137,7 @@ def resume(
     log: ChangeLog, token: Token, refused: Callable[[Any, BadRecord], None] | None = None
 ) -> Subscription:
     """Go on where a token says. Errors: infra.kafka_log.PositionLost where the topic does not reach back so far."""
-    log.seek({place: offset for place, (offset, _) in token.places.items()})
+    log.seek({place: offset for place, (offset, _) in token.places.items()}, token.topics)
     return Subscription(log, token, refused)
 
 
@@ -144,20 +150,18 @@ def full(
     """A snapshot's commit, its rows (retired ones included), and the subscription that goes on right after it."""
     ends = log.ends()
     commit = newest_commit()
-    token = Token(commit, {place: (offset, -1) for place, offset in ends.items()})
+    token = _token(log, commit, ends)
     return commit, iter(rows_as_of(commit)), resume(log, token, refused)
 
 
 def from_start(log: ChangeLog, refused: Callable[[Any, BadRecord], None] | None = None) -> Subscription:
     """Every change that the topic still holds."""
-    begins = log.begins()
-    return resume(log, Token("", {place: (offset, -1) for place, offset in begins.items()}), refused)
+    return resume(log, _token(log, "", log.begins()), refused)
 
 
 def from_now(log: ChangeLog, refused: Callable[[Any, BadRecord], None] | None = None) -> Subscription:
     """Changes that are published from now on."""
-    ends = log.ends()
-    return resume(log, Token("", {place: (offset, -1) for place, offset in ends.items()}), refused)
+    return resume(log, _token(log, "", log.ends()), refused)
 
 
 def since(
@@ -173,7 +177,11 @@ def since(
             raise HistoryExpired(
                 f"{place[0]}[{place[1]}] no longer holds what came right after commit {commit}: begin with a snapshot"
             )
-    return resume(log, Token(commit, {place: (offset, -1) for place, offset in begins.items()}), refused)
+    return resume(log, _token(log, commit, begins), refused)
+
+
+def _token(log: ChangeLog, after: str, offsets: Mapping[Place, int]) -> Token:
+    return Token(after, {place: (offset, -1) for place, offset in offsets.items()}, log.ids())
 
 
 def _reaches(log: ChangeLog, place: Place, offset: int, commit: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from kafka import KafkaAdminClient
 
 from infra.kafka import Topic, consume, ensure_topics, produce
+from infra.kafka_log import PositionLost, open_log
 from infra.table_lock import holder_of
 from jobs.batch.merge_handover import merge_or_hand_over
 from jobs.batch.reconcile import main as reconcile
@@ -92,6 +94,29 @@ def send(servers: str, rows: Sequence[KnowledgeRow]) -> None:
 def results(item: str, rows: Sequence[KnowledgeRow], /, **other: object) -> bytes:
     message = KnowledgeResults(item, "tea", rows[0].event_ms, "nearline", "run", tuple(rows))
     return orjson.dumps(orjson.loads(orjson.dumps(message)) | other)
+
+
+def test_a_topic_made_anew_is_noticed_even_where_it_is_longer_than_before(broker: RunningStack) -> None:
+    servers, name = broker.kafka_servers, "made-anew"
+    admin = KafkaAdminClient(bootstrap_servers=servers)
+    before: dict[tuple[str, int], int] = {}
+    known: dict[str, str] = {}
+    for messages in (1, 3):
+        ensure_topics(servers, [Topic(name, 1)])
+        produce(servers, name, [("k", b"v")] * messages)
+        with closing(open_log(servers, [name])) as log:
+            log.seek(before)
+            if known:
+                assert log.ids() != known
+                with pytest.raises(PositionLost, match="made anew"):
+                    log.seek(before, known)
+                break
+            before, known = log.ends(), log.ids()
+            assert log.seek(before, known) == before
+        admin.delete_topics([name])
+        while name in admin.list_topics():
+            time.sleep(0.1)
+    admin.close()
 
 
 def test_killed_between_commit_and_publication_nothing_is_lost(merge: Merge) -> None:

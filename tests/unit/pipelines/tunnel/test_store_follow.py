@@ -35,6 +35,10 @@ class MemoryLog:
             (topic, number): [] for topic in (RESULTS, CHANGES) for number in range(4)
         }
         self.at: dict[Place, int] = {}
+        self.made = 1
+
+    def ids(self) -> dict[str, str]:
+        return {topic: f"{topic}-{self.made}" for topic in (RESULTS, CHANGES)}
 
     def add(self, topic: str, key: str, value: bytes | None, time_ms: int = NOW_MS) -> None:
         place = (topic, sum(key.encode()) % 4)
@@ -44,7 +48,9 @@ class MemoryLog:
     def ends(self) -> dict[Place, int]:
         return {place: len(found) for place, found in self.messages.items()}
 
-    def seek(self, positions: Mapping[Place, int]) -> dict[Place, int]:
+    def seek(self, positions: Mapping[Place, int], ids: Mapping[str, str] | None = None) -> dict[Place, int]:
+        if ids and ids != self.ids():
+            raise LookupError("made anew")
         self.at = {place: positions.get(place, 0) for place in self.messages}
         return self.at
 
@@ -191,6 +197,15 @@ def test_files_of_batch_runs_are_left_to_the_merge(store: KnowledgeStore) -> Non
     follows.step()
     assert (refused, present(store)) == ([], {})
     assert sum(store.positions().values()) == 1
+
+
+def test_topics_that_were_made_anew_are_not_gone_on_in(store: KnowledgeStore) -> None:
+    log = MemoryLog()
+    follower(store, log)
+    follower(store, log)  # the same topics: it goes on
+    log.made = 2
+    with pytest.raises(LookupError, match="made anew"):
+        follower(store, log)
 
 
 def test_a_follower_that_was_replaced_ends(store: KnowledgeStore) -> None:

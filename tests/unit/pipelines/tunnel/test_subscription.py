@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 import pytest
@@ -67,7 +67,13 @@ class ChangeTopic:
     def ends(self) -> dict[tuple[str, int], int]:
         return {place: len(found) for place, found in self.messages.items()}
 
-    def seek(self, positions: dict[tuple[str, int], int]) -> dict[tuple[str, int], int]:
+    def ids(self) -> dict[str, str]:
+        return {CHANGES: "topic-1"}
+
+    def seek(
+        self, positions: Mapping[tuple[str, int], int], ids: Mapping[str, str] | None = None
+    ) -> dict[tuple[str, int], int]:
+        assert not ids or ids == self.ids()
         self.at = {place: positions.get(place, self.first[place]) for place in self.messages}
         return self.at
 
@@ -256,8 +262,10 @@ def test_a_message_that_is_no_change_is_told_or_raised() -> None:
 
 
 def test_tokens_read_back_and_others_are_refused() -> None:
-    token = Token(instant(3), {(CHANGES, 2): (7, 41), (CHANGES, 0): (0, -1)})
+    token = Token(instant(3), {(CHANGES, 2): (7, 41), (CHANGES, 0): (0, -1)}, {CHANGES: "a1b2"})
     assert token_of(token.text()) == token
+    before = '{"after":"","places":[["item-knowledge.changes",0,5,-1]]}'  # of a client that knew no ids
+    assert token_of(before) == Token("", {(CHANGES, 0): (5, -1)})
     for text in ("", "{}", "[]", '{"after": "x", "places": [[1]]}', '{"after": "x", "places": 7}'):
         with pytest.raises(BadToken, match="begin anew"):
             token_of(text)
