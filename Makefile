@@ -95,18 +95,21 @@ SEEN ?= models
 TURN ?= 0
 DEVICE ?= cpu
 THREADS ?= 2
-EPOCHS ?= 6
+EPOCHS ?= 8
+KEY_EPOCHS ?= 3
 AS_NEW ?= 0.3
 BLIND_SETS = $(addprefix $(UNSEEN)/sets/,$(notdir $(UNSEEN_SETS)))
 INFERENCE := .local/inference/bin/python
-TRAIN_SCORER = $(INFERENCE) -m jobs.train_scorer train --out $(UNSEEN)/scorer --device $(DEVICE) --threads $(THREADS) --epochs $(EPOCHS)
+TRAIN_SCORER = $(INFERENCE) -m jobs.train_scorer train --out $(UNSEEN)/scorer --device $(DEVICE) --threads $(THREADS)
 
 bench-unseen: setup  ## F1 lost on values, keys and categories that training never saw (trains anew: long)
 	@rm -rf $(addprefix $(UNSEEN)/,sets scorer models out_of_fold.json out_of_fold_labels.json held_out.json) && ./aiic up --only encoder
 	$(ENGINES) -m jobs.hold_out make $(UNSEEN_SETS) --out $(UNSEEN) --turn $(TURN)
 	set -e; if [ -d $(SEEN)/scorer ]; then \
 	  $(ENGINES) -m jobs.train_scorer data $(BLIND_SETS) --out $(UNSEEN)/scorer --as-new $(AS_NEW); \
-	  $(TRAIN_SCORER) --leave-out 0 1; $(TRAIN_SCORER) --leave-out 2 3; $(TRAIN_SCORER); \
+	  for folds in "0 1" "2 3"; do \
+	    $(TRAIN_SCORER) --epochs $(EPOCHS) --leave-out $$folds; $(TRAIN_SCORER) --epochs $(KEY_EPOCHS) --leave-out-keys $$folds; done; \
+	  $(TRAIN_SCORER) --epochs $(EPOCHS); \
 	  $(INFERENCE) -m jobs.train_scorer export --out $(UNSEEN)/scorer --release $(UNSEEN)/models/scorer; \
 	fi
 	$(ENGINES) -m jobs.train_ranker $(BLIND_SETS) --out $(UNSEEN)/models/ranker --threads $(THREADS) --as-new $(AS_NEW) \

@@ -3,11 +3,14 @@
   .local/engines/bin/python -m jobs.train_scorer data SET... --out build/scorer       (the encoder being up)
   .local/inference/bin/python -m jobs.train_scorer train --out build/scorer --leave-out 0 1
   .local/inference/bin/python -m jobs.train_scorer train --out build/scorer --leave-out 2 3
+  .local/inference/bin/python -m jobs.train_scorer train --out build/scorer --leave-out-keys 0 1
+  .local/inference/bin/python -m jobs.train_scorer train --out build/scorer --leave-out-keys 2 3
   .local/inference/bin/python -m jobs.train_scorer train --out build/scorer
   .local/inference/bin/python -m jobs.train_scorer export --out build/scorer --release models/scorer
 
 `train` goes on from its checkpoint. Devices: cpu, cuda, npu (needs torch-npu). `--leave-out` writes the scores of the
-folds left out: the ranker learns from scores of items that the scorer did not learn from.
+folds left out: the ranker learns from scores of items that the scorer did not learn from; `--leave-out-keys` (with `data
+--as-new`) those of keys shown as new, by one that never learned them.
 """
 
 from __future__ import annotations
@@ -37,6 +40,13 @@ def main() -> None:
     train = steps.add_parser("train", help="train (inference environment)")
     train.add_argument(
         "--leave-out", type=int, nargs="*", default=[], help="folds (0 to 3) to leave out, and score"
+    )
+    train.add_argument(
+        "--leave-out-keys",
+        type=int,
+        nargs="*",
+        default=[],
+        help="folds of keys (0 to 3) to leave out, and score",
     )
     train.add_argument("--epochs", type=float, default=6)
     train.add_argument("--device", default="cpu", help="cpu, cuda or npu")
@@ -81,10 +91,17 @@ def learn(args: argparse.Namespace) -> None:
     from pipelines.models.scorer_rows import load_rows
     from pipelines.models.scorer_train import ScorerTraining, train_scorer
 
-    left_out = frozenset(args.leave_out)
-    out = args.out / ("-".join(["without", *map(str, sorted(left_out))]) if left_out else "whole")
+    left_out, keys = frozenset(args.leave_out), frozenset(args.leave_out_keys)
+    named = [f"without-{_folds(left_out)}"] * bool(left_out) + [f"new-keys-{_folds(keys)}"] * bool(keys)
+    if len(named) > 1:
+        raise SystemExit("train_scorer: --leave-out and --leave-out-keys are two runs")
+    out = args.out / (named[0] if named else "whole")
     cfg = ScorerTraining(str(args.base), args.epochs, args.device, args.threads, args.seed)
-    train_scorer(load_rows(args.out / ROWS), cfg, out, left_out)
+    train_scorer(load_rows(args.out / ROWS), cfg, out, left_out, keys)
+
+
+def _folds(folds: frozenset[int]) -> str:
+    return "-".join(map(str, sorted(folds)))
 
 
 def write_release(args: argparse.Namespace) -> None:

@@ -27,6 +27,7 @@ DENSE_NAMES = (
     "similarity", "log_share", "log_frequency", "known", "found", "spans", "in_title", "first_at", "length", "words",
     "lexical", "extracted", "phrase", "attribute", "stated", "search", "covered", "covers", "key_near", "values", "open",
     "enumerated", "identifier", "measure", "free", "computes", "choice", "rivals", "title_words", "multi", "exact_case",
+    "key_counted",
 )  # fmt: skip
 
 
@@ -184,6 +185,7 @@ class ItemFeatures:
             float(len(self.title_words)),
             {True: 1.0, False: 0.0, None: -1.0}[view.key.multi_valued],
             float(bool(spans) and candidate.value in self.text),
+            float(view.total > 0),
         ]
 
     def _key_near(self, view: KeyView, spans: Sequence[tuple[int, int]]) -> float:

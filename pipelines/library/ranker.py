@@ -24,7 +24,7 @@ from pipelines.library.candidates import Candidate
 
 Floats = npt.NDArray[np.float32]
 HASH_BITS = 20
-FEATURE_VERSION = 2
+FEATURE_VERSION = 3
 META, LINEAR, BOOSTED = "ranker.json", "linear.npz", "boosted.txt"
 RIVALRY_NAMES = ("linear", "rank", "behind_best", "ahead_of_next", "mass", "span_rival", "span_rivals")
 OVERLAP_NAMES = ("longer_rival", "shorter_rival", "other_rival")

@@ -29,9 +29,12 @@ AS_NEW = "#new"
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """How many items are shown once more, and there how many keys as if they were new, and of the others how many values."""
+    """How many items are shown once more, and of these how many in a category as if it were new; of the keys of the others
+    how many as if they were, and of the values of the other keys.
+    """
 
     items: float = 0.0
+    categories: float = 0.3
     keys: float = 0.5
     values: float = 0.3
 
@@ -45,7 +48,7 @@ class Example:
 
     `labels`: those to learn from; `own`: as `candidates` takes it, what the item brought and what was never counted, None where
     the ontology never saw the item;
-    `new_keys`: places of the keys that are shown as new. Shapes: vector (d,).
+    `new_keys`: places of the keys that are shown as new; `in_new_category`: the category is. Shapes: vector (d,).
     """
 
     name: str
@@ -55,6 +58,7 @@ class Example:
     labels: Mapping[str, Sequence[str]]
     own: list[Counter[str]] | None
     new_keys: frozenset[int] = frozenset()
+    in_new_category: bool = False
 
 
 def examples(
@@ -119,20 +123,27 @@ class Uncounted:
 def shown_as_new(one: Example, uncounted: Uncounted, shares: Shares) -> Example:
     """The labelled pairs of an item with some entries shown as new; which, the names alone decide."""
     keys, own, new, labels = list(one.category.keys), list(one.own or ()), set(), {}
+    new_category = _draw(one.name) < shares.items * shares.categories
     for place, view in enumerate(one.category.keys if one.own is not None else ()):
         key_id = view.key.key_id
         if key_id not in one.labels:
             continue
-        if _draw(one.name, key_id) < shares.keys:
+        is_new = not new_category and _draw(one.name, key_id) < shares.keys
+        if is_new or new_category:
             keys[place], own[place] = uncounted.key(one.category.category_id, view), Counter()
-            new.add(place)
+            new.update([place] * is_new)
         else:
             keys[place], own[place] = _with_new_values(one.name, view, own[place], shares.values)
-        if keys[place] is not view:
+        if new_category or keys[place] is not view:
             labels[key_id] = one.labels[key_id]
-    category = replace(one.category, keys=tuple(keys))
     return replace(
-        one, name=one.name + AS_NEW, category=category, labels=labels, own=own, new_keys=frozenset(new)
+        one,
+        name=one.name + AS_NEW,
+        category=replace(one.category, keys=tuple(keys)),
+        labels=labels,
+        own=own,
+        new_keys=frozenset(new),
+        in_new_category=new_category,
     )
 
 
@@ -155,6 +166,14 @@ def without_names(tokens: Sequence[Sequence[str]], view: KeyView) -> list[list[s
     """The tokens of a pair that do not name its key: all that a key never seen has a weight for."""
     kind = f"{view.key.value_kind}.{view.rule.kind}|"
     return [[token for token in of_candidate if token.startswith(kind)] for of_candidate in tokens]
+
+
+def without_category(
+    tokens: Sequence[Sequence[str]], category: CategoryView, view: KeyView
+) -> list[list[str]]:
+    """The tokens of a pair that do not name its category: all that a category never seen has a weight for."""
+    both = f"{category.name.lower()}.{view.name}|"
+    return [[token for token in of_candidate if not token.startswith(both)] for of_candidate in tokens]
 
 
 def _draw(*names: str) -> float:

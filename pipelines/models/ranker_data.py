@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from pipelines.library.keys import CategoryViews
 from pipelines.library.pairs import Floats, item_pairs, similar_values
 from pipelines.library.ranker import PairInput, hasher
-from pipelines.models.examples import NONE_NEW, Gold, Shares, examples, without_names
+from pipelines.models.examples import NONE_NEW, Gold, Shares, examples, without_category, without_names
 from pipelines.ontology.release import Release
 from schemas.listing import Listing
 from udfs.document import document
@@ -79,6 +79,8 @@ def ranker_rows(
             if view.key.key_id in one.labels:
                 if place in one.new_keys:
                     pair.tokens = without_names(pair.tokens, view)
+                elif one.in_new_category:
+                    pair.tokens = without_category(pair.tokens, one.category, view)
                 found.pairs.append(pair)
                 found.gold.append(frozenset(map(fold, one.labels[view.key.key_id])))
                 found.items.append(one.name)

@@ -19,6 +19,8 @@ from pipelines.models.ranker_data import RankerRows
 FOLDS = 4
 C = 3.0
 ROUNDS = 250
+NEW_WEIGHT = 0.5
+"""What an item shown once more as new counts for: of entries that are old there are more at work."""
 BOOST = {
     "objective": "binary",
     "learning_rate": 0.05,
@@ -53,19 +55,21 @@ def fit_ranker(rows: RankerRows, threads: int = 1, say: Callable[[str], None] = 
     folds = _folds(rows.families)[owners]
     if len(set(folds.tolist())) < FOLDS:
         raise ValueError(f"{len(set(rows.families))} labelled product families are too few to train a ranker")
-    linear = _linear_out_of_fold(rows, labels, folds, say)
-    model = _linear(rows.tokens, labels)
+    weights = _weights(rows)
+    linear = _linear_out_of_fold(rows, labels, weights, folds, say)
+    model = _linear(rows.tokens, labels, weights)
     numbers = boosted_rows(rows.pairs, linear)
     found = np.zeros(len(labels), np.float32)
     for fold in range(FOLDS):
         held = folds == fold
-        found[held] = _boosted(numbers[~held], labels[~held], threads).predict(numbers[held])
+        fitted = _boosted(numbers[~held], labels[~held], weights[~held], threads)
+        found[held] = fitted.predict(numbers[held])
         say(f"boosted stage, fold {fold + 1} of {FOLDS}")
     threshold, f1 = best_threshold(rows, found)
     return Fitted(
         np.asarray(model.coef_[0], np.float32),
         float(model.intercept_[0]),
-        _boosted(numbers, labels, threads),
+        _boosted(numbers, labels, weights, threads),
         found,
         threshold,
         f1,
@@ -77,7 +81,11 @@ def _folds(names: Sequence[str]) -> npt.NDArray[np.int64]:
 
 
 def _linear_out_of_fold(
-    rows: RankerRows, labels: npt.NDArray[np.bool_], folds: npt.NDArray[np.int64], say: Callable[[str], None]
+    rows: RankerRows,
+    labels: npt.NDArray[np.bool_],
+    weights: Floats,
+    folds: npt.NDArray[np.int64],
+    say: Callable[[str], None],
 ) -> npt.NDArray[np.float64]:
     """The linear stage's opinion of each candidate by what it did not learn from: its family, of a new key any item's.
 
@@ -86,25 +94,36 @@ def _linear_out_of_fold(
     linear = np.zeros(len(labels))
     for fold in range(FOLDS):
         held = folds == fold
-        linear[held] = _linear(rows.tokens[~held], labels[~held]).decision_function(rows.tokens[held])
+        fitted = _linear(rows.tokens[~held], labels[~held], weights[~held])
+        linear[held] = fitted.decision_function(rows.tokens[held])
         say(f"linear stage, fold {fold + 1} of {FOLDS}")
     owners = rows.owners()
     is_new, key_folds = np.array(rows.new, np.bool_)[owners], _folds(rows.keys)[owners]
     for fold in range(FOLDS):
         held = key_folds == fold
         if (held & is_new).any() and len(set(labels[~held].tolist())) == 2:
-            fitted = _linear(rows.tokens[~held], labels[~held])
+            fitted = _linear(rows.tokens[~held], labels[~held], weights[~held])
             linear[held & is_new] = fitted.decision_function(rows.tokens[held & is_new])
             say(f"linear stage, new keys, fold {fold + 1} of {FOLDS}")
     return linear
 
 
-def _linear(tokens: sp.csr_matrix, labels: npt.NDArray[np.bool_]) -> LogisticRegression:
-    return LogisticRegression(C=C, solver="liblinear", tol=1e-2, max_iter=60).fit(tokens, labels)
+def _weights(rows: RankerRows) -> Floats:
+    """The weight of each candidate."""
+    of_pairs = [NEW_WEIGHT if item.endswith(AS_NEW) else 1.0 for item in rows.items]
+    return np.asarray(of_pairs, np.float32)[rows.owners()]
 
 
-def _boosted(numbers: Floats, labels: npt.NDArray[np.bool_], threads: int) -> lightgbm.Booster:
-    return lightgbm.train(BOOST | {"num_threads": threads}, lightgbm.Dataset(numbers, labels), ROUNDS)
+def _linear(tokens: sp.csr_matrix, labels: npt.NDArray[np.bool_], weights: Floats) -> LogisticRegression:
+    made = LogisticRegression(C=C, solver="liblinear", tol=1e-2, max_iter=60)
+    return made.fit(tokens, labels, sample_weight=weights)
+
+
+def _boosted(
+    numbers: Floats, labels: npt.NDArray[np.bool_], weights: Floats, threads: int
+) -> lightgbm.Booster:
+    data = lightgbm.Dataset(numbers, labels, weight=weights)
+    return lightgbm.train(BOOST | {"num_threads": threads}, data, ROUNDS)
 
 
 def best_threshold(rows: RankerRows, probabilities: Floats) -> tuple[float, float]:

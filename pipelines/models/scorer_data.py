@@ -24,22 +24,30 @@ from udfs.text import fold
 FOLDS = 4
 
 
+def fold_of(name: str) -> int:
+    """The fold of a product family, or of a key by its id."""
+    return zlib.crc32(name.encode()) % FOLDS
+
+
 class RowsBuilder:
     """Collects items; equal value vectors are kept once."""
 
     def __init__(self) -> None:
-        self._items: list[tuple[str, int, ScorerInput, npt.NDArray[np.bool_]]] = []
+        self._items: list[tuple[str, int, ScorerInput, npt.NDArray[np.int8], npt.NDArray[np.bool_]]] = []
         self._places: dict[tuple[int, bytes], int] = {}
         self._values: list[npt.NDArray[np.float16]] = []
         self._rows: list[npt.NDArray[np.int32]] = []
 
-    def add(self, name: str, family: str, made: ScorerInput, labels: npt.NDArray[np.bool_]) -> None:
-        """Add one item with a label for each candidate."""
+    def add(
+        self, name: str, family: str, made: ScorerInput, key_ids: Sequence[str], labels: npt.NDArray[np.bool_]
+    ) -> None:
+        """Add one item with the ids of its keys and a label for each candidate."""
         rows = [self._row(name, v) for name, v in zip(made.value_names.tolist(), made.values, strict=True)]
         self._rows.append(np.asarray(rows, np.int32))
         # Their vectors are kept in the table alone: written out a candidate they would not fit memory.
         made = replace(made, values=np.zeros((0, 0), np.float32))
-        self._items.append((name, zlib.crc32(family.encode()) % FOLDS, made, labels))
+        folds = np.array([fold_of(key_id) for key_id in key_ids], np.int8)
+        self._items.append((name, fold_of(family), made, folds, labels))
 
     def _row(self, name: int, vector: Floats) -> int:
         """The row of a value in the table; -1 for none."""
@@ -53,7 +61,7 @@ class RowsBuilder:
 
     def rows(self) -> ScorerRows:
         """All items as arrays. Errors: ValueError when there is none."""
-        names, folds, made, labels = zip(*self._items, strict=True)
+        names, folds, made, key_folds, labels = zip(*self._items, strict=True)
         return ScorerRows(
             np.asarray(names),
             np.asarray(folds),
@@ -62,6 +70,7 @@ class RowsBuilder:
             np.vstack([one.key_at for one in made]).astype(np.int16),
             np.vstack([one.keys for one in made]).astype(np.float16),
             np.concatenate([one.key_names for one in made]),
+            np.concatenate(key_folds),
             np.cumsum([len(one.keys) for one in made]),
             np.concatenate([one.owner for one in made]).astype(np.int32),
             np.concatenate([one.spans for one in made]).astype(np.int16),
@@ -100,13 +109,15 @@ def add_set(
             values.setdefault(v.value_set_id, release.value_vectors(v.value_set_id)) for v in category.keys
         ]
         rows = key_rows(category, key_vectors[category.category_id])
-        new = np.isin(np.arange(len(category.keys)), list(one.new_keys))
+        # Of a new key nothing can be remembered, nor of one of a new category: it is remembered with its category's name.
+        new = one.in_new_category | np.isin(np.arange(len(category.keys)), list(one.new_keys))
         for n, group in enumerate(scorer_inputs(made, tokenizer, rows, offered)):
             part = slice(n * MAX_KEYS, (n + 1) * MAX_KEYS)
-            group.key_names[new[part]] = 0  # of a new key nothing can be remembered
+            group.key_names[new[part]] = 0
             cut, true = _labelled(group, made.pairs[part], category.keys[part], one.labels)
             if len(true):
-                builder.add(one.name, split_group(one.listing), cut, true)
+                key_ids = [view.key.key_id for view in category.keys[part]]
+                builder.add(one.name, split_group(one.listing), cut, key_ids, true)
         report(number + 1)
 
 

@@ -21,7 +21,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from pipelines.library.scorer_memory import MEMORY, Names, ids_of
 from pipelines.models.device import prepare_device
 from pipelines.models.scorer_net import FROZEN_LAYERS, NetShape, ScorerNet
-from pipelines.models.scorer_rows import ScorerRows
+from pipelines.models.scorer_rows import ScorerRows, candidate_keys, without_keys
 
 WEIGHTS, SCORES, LOSSES = "weights.safetensors", "scores.npz", "loss.jsonl"
 ITEMS_A_STEP = 8
@@ -138,12 +138,24 @@ class _Trained(nn.Module):  # type: ignore[misc]
         return {"loss": loss / (8 * ITEMS_A_STEP), "logits": logits}
 
 
-def train_scorer(rows: ScorerRows, cfg: ScorerTraining, out: Path, left_out: Set[int]) -> None:
-    """Train on all folds but some, from the last checkpoint if there is one; write weights, and the scores of those folds."""
+def train_scorer(
+    rows: ScorerRows,
+    cfg: ScorerTraining,
+    out: Path,
+    left_out: Set[int] = frozenset(),
+    left_out_keys: Set[int] = frozenset(),
+) -> None:
+    """Train on all folds of families and keys but some, from the last checkpoint if there is one.
+
+    Writes weights, and the scores of the families' folds, or else of the keys' where a key is shown as new.
+    """
     prepare_device(cfg.device, cfg.threads)
     set_seed(cfg.seed)
     net = ScorerNet(cfg.base_dir, shape_of(rows))
-    train = ScorerItems(rows, [n for n in range(len(rows.names)) if int(rows.folds[n]) not in left_out])
+    taught = without_keys(rows, left_out_keys)
+    sizes = np.diff(taught.candidates_end, prepend=0)
+    chosen = [n for n in range(len(rows.names)) if int(rows.folds[n]) not in left_out and sizes[n]]
+    train = ScorerItems(taught, chosen)
     standardise(net, rows.numbers)
     started_s = time.monotonic()
     train.encode(net, cfg.device)
@@ -182,9 +194,29 @@ def train_scorer(rows: ScorerRows, cfg: ScorerTraining, out: Path, left_out: Set
     save_file(kept, out / WEIGHTS)
     known_keys, known_values = memory_of(rows)
     np.savez_compressed(out / MEMORY, keys=known_keys, values=known_values)
-    if left_out:
-        held = ScorerItems(rows, [n for n in range(len(rows.names)) if int(rows.folds[n]) in left_out])
-        _save_scores(held, net, cfg.device, out / SCORES)
+    if left_out_keys:
+        asked = _of_new_keys(rows, left_out_keys)
+        names = {
+            rows.names[n]
+            for n in range(len(rows.names))
+            if asked[slice(*_between(rows.candidates_end, n))].any()
+        }
+        held = [n for n in range(len(rows.names)) if rows.names[n] in names]
+        _save_scores(ScorerItems(rows, held), net, cfg.device, asked, out / SCORES)
+    elif left_out:
+        held = [n for n in range(len(rows.names)) if int(rows.folds[n]) in left_out]
+        _save_scores(
+            ScorerItems(rows, held), net, cfg.device, np.ones(len(rows.labels), np.bool_), out / SCORES
+        )
+
+
+def _of_new_keys(rows: ScorerRows, folds: Set[int]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Whether a candidate is of a key of these folds that is shown as new."""
+    keys = candidate_keys(rows)
+    found: np.ndarray[Any, np.dtype[np.bool_]] = (rows.key_names[keys] == 0) & np.isin(
+        rows.key_folds[keys], sorted(folds)
+    )
+    return found
 
 
 def memory_of(rows: ScorerRows) -> Memory:
@@ -230,8 +262,15 @@ def score(items: ScorerItems, net: ScorerNet, device: str) -> list[np.ndarray[An
     return found
 
 
-def _save_scores(items: ScorerItems, net: ScorerNet, device: str, path: Path) -> None:
-    found = score(items, net, device)
+def _save_scores(
+    items: ScorerItems, net: ScorerNet, device: str, asked: np.ndarray[Any, np.dtype[np.bool_]], path: Path
+) -> None:
+    """Write the logits of the items' candidates, NaN for those that were not asked about."""
+    ends = items.rows.candidates_end
+    found = [
+        np.where(asked[slice(*_between(ends, n))], logits, np.nan)
+        for n, logits in zip(items.chosen, score(items, net, device), strict=True)
+    ]
     names = items.rows.names[items.chosen]
     np.savez(path, names=names, ends=np.cumsum([len(one) for one in found]), logits=np.concatenate(found))
 

@@ -18,7 +18,8 @@ from pipelines.library.pairs import item_pairs, similar_values
 from pipelines.library.scorer import KeyVectors, Scorer
 from pipelines.library.scorer_form import NETWORK, TOKENIZER, read_meta
 from pipelines.library.scorer_memory import load_memory
-from pipelines.models.scorer_data import RowsBuilder, add_set
+from pipelines.models.examples import AS_NEW, Shares
+from pipelines.models.scorer_data import RowsBuilder, add_set, fold_of
 from pipelines.models.scorer_rows import save_rows
 from pipelines.models.scorer_scores import read_scores
 from tests.unit.pipelines.library import small
@@ -153,3 +154,28 @@ def test_a_finished_training_is_not_repeated(trained):
     )
     assert (trained[0] / "whole" / "loss.jsonl").read_text() == lines
     assert len((trained[0] / "whole" / "weights.safetensors").read_bytes()) == len(before)
+
+
+def test_of_keys_shown_as_new_a_run_speaks_that_never_learned_them(trained, tmp_path):
+    release, keys = trained[1], trained[2]
+    listings = [listing for listing, _ in ITEMS[::4]]
+    gold = {item.item_id: dict(labels) | {"material": ()} for item, labels in ITEMS[::4]}
+    vectors = asyncio.run(small.embed([listing.title for listing in listings]))
+    builder = RowsBuilder()
+    shares = Shares(1.0, categories=0.0, keys=1.0)
+    given = (listings, gold, vectors, {"mugs": keys}, WordPieces(BASE / TOKENIZER), True)
+    add_set(builder, release, *given, shares=shares)
+    rows = builder.rows()
+    save_rows(rows, tmp_path / "rows.npz")
+    colour = fold_of("colour")
+    assert colour != fold_of("material")
+    words = ("--out", str(tmp_path), "--base", str(BASE), "--epochs", "1", "--leave-out-keys", str(colour))
+    inference("-m", "jobs.train_scorer", "train", *words)
+    with np.load(tmp_path / f"new-keys-{colour}" / "scores.npz") as stored:
+        names, logits = stored["names"], stored["logits"]
+    assert sorted(names.tolist()) == sorted(f"{listing.item_id}{AS_NEW}" for listing in listings)
+    new = np.isin(rows.names, names)
+    owner = rows.owner[np.repeat(new, np.diff(rows.candidates_end, prepend=0))]
+    assert np.isfinite(logits).tolist() == (owner == 0).tolist()  # the colour is the first key
+    with np.load(tmp_path / f"new-keys-{colour}" / "memory.npz") as remembered:
+        assert len(remembered["keys"])

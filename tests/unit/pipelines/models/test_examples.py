@@ -7,11 +7,14 @@ import pytest
 
 from pipelines.library.candidates import candidates, item_text
 from pipelines.library.keys import CategoryViews
-from pipelines.models.examples import AS_NEW, NONE_NEW, Shares, examples, without_names
+from pipelines.models.examples import AS_NEW, NONE_NEW, Shares, examples, without_category, without_names
 from tests.unit.pipelines.library import small
 from udfs.document import document
 
-ALL_KEYS, ALL_VALUES = Shares(1.0, keys=1.0), Shares(1.0, keys=0.0, values=1.0)
+ALL_KEYS, ALL_VALUES = (
+    Shares(1.0, categories=0.0, keys=1.0),
+    Shares(1.0, categories=0.0, keys=0.0, values=1.0),
+)
 LABELS = {"colour": ("Navy Blue",), "material": ("Ceramic",)}
 
 
@@ -46,7 +49,7 @@ def test_of_a_new_key_nothing_is_counted_of_the_others_a_share_of_the_values_whe
     (_, every), (_, key), (_, some) = (
         seen(ALL_VALUES),
         seen(ALL_KEYS),
-        seen(Shares(1.0, keys=0.0, values=0.5)),
+        seen(Shares(1.0, categories=0.0, keys=0.0, values=0.5)),
     )
     assert [sum(view.frequencies) for view in every.category.keys[:2]] == [0, 0]
     assert every.new_keys == frozenset()
@@ -55,6 +58,20 @@ def test_of_a_new_key_nothing_is_counted_of_the_others_a_share_of_the_values_whe
     colour, before = some.category.keys[0], small.view().keys[0]
     assert 0 < sum(map(bool, colour.frequencies)) < sum(map(bool, before.frequencies))
     assert colour.total == sum(colour.frequencies)
+
+
+def test_of_a_new_category_nothing_is_counted_and_no_key_is_new_in_itself():
+    _, again = seen(Shares(1.0, categories=1.0))
+    assert again.in_new_category and again.new_keys == frozenset()
+    assert [view.total for view in again.category.keys[:2]] == [0, 0]
+    assert dict(again.labels) == LABELS
+
+
+def test_in_a_category_that_was_never_seen_a_key_has_the_tokens_of_its_name_alone():
+    view, category = small.view().keys[0], small.view()
+    kind = f"{view.key.value_kind}.{view.rule.kind}|"
+    tokens = [[kind + "b", "colour|b", "mugs.colour|b"]]
+    assert without_category(tokens, category, view) == [[kind + "b", "colour|b"]]
 
 
 def test_a_pair_without_any_value_is_learned_again_too():

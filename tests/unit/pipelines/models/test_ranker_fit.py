@@ -42,7 +42,8 @@ def rows():
 
 
 def margins(rows):
-    said = _linear_out_of_fold(rows, rows.labels(), folds_of(rows), lambda _step: None)
+    weights = np.ones(2 * len(rows.pairs), np.float32)
+    said = _linear_out_of_fold(rows, rows.labels(), weights, folds_of(rows), lambda _step: None)
     return said[TRUE::2] - said[FALSE::2]
 
 

@@ -32,6 +32,21 @@ def test_an_item_of_many_keys_has_its_rows_joined(tmp_path):
     assert [pair.scores.tolist() for pair in given.pairs] == [[1.0, 2.0], [3.0]]
 
 
+def test_of_new_keys_the_runs_that_never_learned_them_speak(tmp_path):
+    save(tmp_path / "without-0", ["a", "b"], [np.array([1.0, 2.0, 3.0]), np.array([9.0])])
+    save(tmp_path / "new-keys-0", ["a"], [np.array([np.nan, -2.0, np.nan])])
+    save(tmp_path / "new-keys-1", ["a"], [np.array([np.nan, np.nan, -3.0])])
+    found = read_scores(tmp_path)
+    assert {name: of_item.tolist() for name, of_item in found.items()} == {"a": [1.0, -2.0, -3.0], "b": [9.0]}
+
+
+def test_runs_of_other_data_are_refused(tmp_path):
+    save(tmp_path / "without-0", ["a"], [np.array([1.0, 2.0])])
+    save(tmp_path / "new-keys-0", ["a"], [np.array([1.0, 2.0, 3.0])])
+    with pytest.raises(ScoresMismatch, match="a has other candidates"):
+        read_scores(tmp_path)
+
+
 @pytest.mark.parametrize("sizes", [(2,), (2, 2)])
 def test_scores_of_other_candidates_are_refused(tmp_path, sizes):
     save(tmp_path / "without-0", ["a"], [np.array([1.0, 2.0, 3.0])])
