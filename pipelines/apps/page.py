@@ -163,6 +163,7 @@ th, td { text-align: left; padding: 5px 12px 5px 0; border-bottom: 1px solid var
 th { color: var(--soft); font-weight: 600; }
 th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td { overflow-wrap: anywhere; }
+td:first-child { overflow-wrap: break-word; }
 .bars { display: grid; grid-template-columns: fit-content(240px) minmax(80px, 1fr) max-content; gap: 6px 12px;
   align-items: center; font-size: 14px; }
 .bars .label { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }

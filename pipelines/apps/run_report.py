@@ -233,9 +233,16 @@ def _cost(report: RunReport) -> Html:
             ],
             numbers=(1, 2, 3),
         ),
-        note=f"{_percent(tokens.get('cached_tokens', 0), tokens.get('prompt_tokens', 0))} of the prompt "
-        f"came from the cache; {_count(triples)} triples. {_server_cache(tokens)}",
+        note=_asked(tokens, triples),
     )
+
+
+def _asked(tokens: Mapping[str, int], triples: int) -> str:
+    prompt = tokens.get("prompt_tokens", 0)
+    if not prompt:
+        return f"No prompt was sent; {_count(triples)} triples."
+    cached = _percent(tokens.get("cached_tokens", 0), prompt)
+    return f"{cached} of the prompt came from the cache; {_count(triples)} triples. {_server_cache(tokens)}"
 
 
 def _server_cache(tokens: Mapping[str, int]) -> str:

@@ -149,6 +149,12 @@ def test_run_report_shows_figures() -> None:
     assert re.search(r"Tokens per triple\s*19\.2", text), "12,300 tokens for 640 triples"
 
 
+def test_a_run_that_asked_no_model_says_so() -> None:
+    text = Reader(render_run_report(run_report(tokens={"encoded_texts": 3}))).text
+    assert "No prompt was sent; 640 triples." in text
+    assert "of the prompt came from the cache" not in text
+
+
 def test_run_report_shows_who_answered_what_it_cost_and_who_waited() -> None:
     tokens = {"prompt_tokens": 100, "server_prefix_hits": 30, "server_prefix_queries": 120}
     page = render_run_report(run_report(tokens=tokens))
