@@ -70,7 +70,8 @@ class ModelSet:
 
 
 def seal(folder: Path, facts: Facts, made: datetime, note: str = "") -> ModelSet:
-    """Seal what lies in a folder; a folder whose content and facts are those of its seal keeps its version and time.
+    """Seal what lies in a folder; a folder whose content and facts are those of its seal keeps its version and time, and
+    its note unless one is given.
 
     Errors: ModelsDamaged where a required role is missing.
     """
@@ -83,6 +84,8 @@ def seal(folder: Path, facts: Facts, made: datetime, note: str = "") -> ModelSet
     digest = digest_of_parts(parts, facts)
     known = _stated(folder)
     if known is not None and known.get("digest") == digest:
+        if note:
+            write_whole(folder / MANIFEST, _text(known | {"note": note}))
         return open_set(folder)
     at = made.astimezone(UTC)
     stated = {
@@ -95,8 +98,12 @@ def seal(folder: Path, facts: Facts, made: datetime, note: str = "") -> ModelSet
         "note": note,
         "trained_on": _trained_on(folder / "ranker"),
     }
-    write_whole(folder / MANIFEST, (json.dumps(stated, indent=1, ensure_ascii=False) + "\n").encode())
+    write_whole(folder / MANIFEST, _text(stated))
     return open_set(folder)
+
+
+def _text(stated: Mapping[str, Any]) -> bytes:
+    return (json.dumps(stated, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def open_set(folder: Path) -> ModelSet:

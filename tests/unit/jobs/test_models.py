@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -95,6 +95,14 @@ def test_equal_models_say_the_same_and_others_something_else(models, tmp_path):
     (models / "ranker/ranker.json").write_text(json.dumps(mixture), "utf-8")
     reseal(models)
     assert open_models(config(models)).said != said, "fitted again under the same version"
+
+
+def test_the_same_content_sealed_again_keeps_its_version_and_takes_a_new_note(models):
+    first = seal(models, facts_of(models), NOW, "the first")
+    again = seal(models, facts_of(models), NOW + timedelta(days=1))
+    noted = seal(models, facts_of(models), NOW + timedelta(days=1), "what is new")
+    assert (again.version, again.note, again.made) == (first.version, first.note, first.made)
+    assert (noted.version, noted.note, noted.made) == (first.version, "what is new", first.made)
 
 
 def test_a_new_adapter_is_no_new_model_for_those_who_do_not_ask_it(models):
