@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields
 from typing import Any
 
 from pipelines.tunnel.events import Arrival
@@ -16,6 +17,16 @@ from schemas.parse import parse_record
 def record_json(record: Any) -> str:
     """A contract's record as one line of JSON."""
     return _line(to_mapping(record))
+
+
+def stated_json(record: Any) -> str:
+    """A contract's record as one line of JSON, without the fields that have their default."""
+    unset = {one.name for one in fields(record) if getattr(record, one.name) == _default(one)}
+    return _line({name: value for name, value in to_mapping(record).items() if name not in unset})
+
+
+def _default(one: Field[Any]) -> Any:
+    return one.default_factory() if one.default_factory is not MISSING else one.default
 
 
 def arrival_json(arrival: Arrival) -> str:

@@ -7,11 +7,9 @@ holds the source back. An item that alone cannot be recognised, while others can
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
 
 from pipelines.library.answers import ItemAnswers
 from pipelines.library.recogniser import Recogniser
@@ -19,9 +17,9 @@ from pipelines.library.rows import Stamp, knowledge_rows
 from pipelines.tunnel.events import RawMessage, dead_letter
 from pipelines.tunnel.offline import fingerprint_of, tombstone
 from pipelines.tunnel.realtime import AnswerMemory
+from pipelines.tunnel.stream_json import stated_json
 from pipelines.tunnel.stream_state import Work
 from schemas.dead_letter import DeadLetter
-from schemas.json_form import to_mapping
 from schemas.knowledge import KnowledgeRow
 from schemas.listing import Listing
 from schemas.results import KnowledgeResults
@@ -54,8 +52,8 @@ class Deferred:
 Outcome = KnowledgeResults | DeadLetter | Deferred
 
 
-async def _nobody() -> None:
-    """No further server to ask after."""
+async def _no_other_server() -> None:
+    """There is no server but those that the probe needs."""
 
 
 @dataclass
@@ -71,7 +69,7 @@ class Worker:
     patience: Patience
     clock: Callable[[], float]
     sleep: Sleep = asyncio.sleep
-    ping: Callable[[], Awaitable[None]] = _nobody
+    ping: Callable[[], Awaitable[None]] = _no_other_server
     memory: AnswerMemory = field(default_factory=AnswerMemory)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -180,14 +178,7 @@ def event_json(work: Work) -> str:
 
     Without the fields that its sender left out, else one of the greatest length would become too long.
     """
-    listing = work.arrival.listing
-    unset = {one.name for one in fields(listing) if getattr(listing, one.name) == _default(one)}
-    stated = {name: value for name, value in to_mapping(listing).items() if name not in unset}
-    return json.dumps(stated, ensure_ascii=False, separators=(",", ":"))
-
-
-def _default(one: Field[Any]) -> Any:
-    return one.default_factory() if one.default_factory is not MISSING else one.default
+    return stated_json(work.arrival.listing)
 
 
 def grouped(works: Sequence[Work], size: int) -> list[list[int]]:
