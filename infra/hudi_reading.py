@@ -20,6 +20,7 @@ _PLACEHOLDERS = ("__null__", "__empty__")
 COMMIT_TIME = "_hoodie_commit_time"
 _BUCKETS_NOTE = ".aiic_buckets"
 _IDENTITY_NOTE = ".aiic_table_id"
+_NAMED = b"hoodie.table.name="
 _BUCKET_DIGITS = 8
 _INT_MASK, _INT_MAX = 0xFFFFFFFF, 0x7FFFFFFF
 _INSTANT_LENGTHS = (14, 17)
@@ -40,7 +41,7 @@ class FileSlice:
 
 def is_table(table: Path) -> bool:
     """Whether a table was ever committed to at this path."""
-    return (table / ".hoodie" / "hoodie.properties").is_file() and bool(commits(table))
+    return _was_made(table) and bool(commits(table))
 
 
 def commits(table: Path) -> list[str]:
@@ -60,7 +61,7 @@ def last_write(table: Path) -> str:
 
 def writes(table: Path) -> list[str]:
     """The instants of the completed writes alone, oldest first; none where no table is."""
-    if not (table / ".hoodie" / "hoodie.properties").is_file():
+    if not _was_made(table):
         return []
     return sorted(instant.timestamp for instant in _open(table).get_timeline().get_completed_deltacommits())
 
@@ -200,10 +201,18 @@ def rows_of(
 
 def require_table(table: Path) -> None:
     """Errors: NoTable where none is."""
-    if not (table / ".hoodie" / "hoodie.properties").is_file():
+    if not _was_made(table):
         raise NoTable(
             f"{table}: there is no table: run the offline job first, or set AIIC_WAREHOUSE to where it is"
         )
+
+
+def _was_made(table: Path) -> bool:
+    # Hudi makes this file first and fills it a moment later: until then there is nothing to open.
+    try:
+        return _NAMED in (table / ".hoodie" / "hoodie.properties").read_bytes()
+    except FileNotFoundError:
+        return False
 
 
 def _open(table: Path) -> HudiTable:
