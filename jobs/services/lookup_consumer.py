@@ -29,6 +29,8 @@ from schemas.derive import BadRecord
 
 LOG = logging.getLogger("aiic.lookup.consumer")
 RETRY_S = 2.0
+GIVES_WAY = 5
+"""How nice it is to the process that answers: its rows may come some ms later, a caller's answer may not."""
 Pause = Callable[[float], object]
 TRANSIENT = (KafkaUnavailable, TopicMissing, StoreConflict)
 
@@ -80,6 +82,7 @@ def main() -> int:
     """Run until the process whose number is the argument, and whose child this is, is gone. Exit code 3: another consumer has taken over."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("kafka").setLevel(logging.ERROR)
+    os.nice(GIVES_WAY)
     settings, parent, ending = read_settings(os.environ), int(sys.argv[1]), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
