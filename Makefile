@@ -74,13 +74,13 @@ bench-clone: setup  ## make demo in a fresh clone with empty caches, twice
 bench-tunnel: setup  ## the figures of streams and services, into build/bench/tunnel.json
 	@$(ENGINES) -m tests.benchmarks.tunnel $(PARTS) $(if $(STUB),--stub-model)
 
-# The encoder's vectors are real ones, made once of the texts that the run needs; the discriminator is a stub at a stated speed.
-# With real servers: python -m tests.benchmarks.throughput --encoder-url ... --discriminator-url ...
+# STUB=1 without vLLM's servers: the encoder's vectors are real ones, made once of the texts that the run needs, the discriminator
+# is a stub at a stated speed. The search is measured with vectors that are made of the same ones.
 THROUGHPUT := build/bench/throughput
-bench-throughput: setup  ## load reduction, cache reuse, asynchronous pipeline, cascade, search: each alone, then together (stub model)
+bench-throughput: setup  ## load reduction, cache reuse, asynchronous pipeline, cascade, search: each alone, then together
 	@$(ENGINES) -m tests.benchmarks.throughput --texts $(THROUGHPUT)/texts.json $(BENCH_ARGS)
 	@$(INFERENCE) -m jobs.train_encoder encode --name base --texts $(THROUGHPUT)/texts.json --out $(THROUGHPUT)
-	@$(ENGINES) -m tests.benchmarks.throughput --vectors $(THROUGHPUT)/vectors-base.npz $(BENCH_ARGS)
+	@$(ENGINES) -m tests.benchmarks.throughput $(if $(STUB),--vectors $(THROUGHPUT)/vectors-base.npz) $(BENCH_ARGS)
 	@$(ENGINES) -m tests.benchmarks.throughput_search --vectors $(THROUGHPUT)/vectors-base.npz $(SEARCH_ARGS)
 
 # MILLION_ARGS="--items 100000 --steps plan merge": one size, some steps; what was measured is kept, so it can be run in parts.

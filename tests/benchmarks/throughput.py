@@ -1,7 +1,8 @@
 """Throughput, SKU x key pairs a second: naive S2D first, then each part alone, then all, on the same items in one run (L3-L7, B2).
 
-    make bench-throughput                      # stub servers at a stated speed: every figure is marked as such
-    python -m tests.benchmarks.throughput --encoder-url URL --discriminator-url URL      # real servers
+    make bench-throughput                      # vLLM with the released models, two discriminators: one keeps prefixes
+    make bench-throughput STUB=1               # stub servers at a stated speed: every figure is marked as such
+    python -m tests.benchmarks.throughput --encoder-url URL --discriminator-url URL      # servers that run already
     python -m tests.benchmarks.throughput_search                                         # search of a million entries
 
 Naive: every pair to the discriminator, each alone, nothing cached, chunk after chunk. Items: families of `infra.demo.families`
@@ -27,7 +28,13 @@ from tests.benchmarks.throughput_plan import VARIANTS, Items, Variant, items_of
 from tests.benchmarks.throughput_report import RUNS, THROUGHPUT, table, update
 from tests.benchmarks.throughput_run import Bench, measure
 from tests.benchmarks.throughput_scoring import figures_of
-from tests.benchmarks.throughput_servers import Servers, released, stub_servers, wait_for
+from tests.benchmarks.throughput_servers import (
+    Servers,
+    real_servers,
+    released,
+    stub_servers,
+    wait_for,
+)
 from tests.benchmarks.throughput_stub import Oracle, Speed
 from tests.ports import free_ports
 
@@ -63,6 +70,8 @@ def _servers(args: argparse.Namespace, found: Items, singles: Items) -> Abstract
         return nullcontext(
             Servers(args.encoder_url, args.discriminator_url, None, f"real: {args.discriminator_url}")
         )
+    if not args.stub:
+        return real_servers(WORK)
     speed = Speed(prefill=args.prefill, decode=args.decode)
     gold = found.shown_gold | singles.shown_gold
     return stub_servers(args.port or free_ports(1)[0], speed, gold, args.wrong, args.vectors, WORK)
@@ -108,6 +117,7 @@ def main() -> None:
     parser.add_argument("--singles", type=int, default=28, help="items of families of one")
     parser.add_argument("--seed", default="bench")
     parser.add_argument("--only", nargs="*", default=[], help="names of variants")
+    parser.add_argument("--stub", action="store_true", help="no vLLM: a stub at a stated speed")
     parser.add_argument("--prefill", type=float, default=Speed().prefill, help="stub: prompt tokens a second")
     parser.add_argument("--decode", type=float, default=Speed().decode, help="stub: reply tokens a second")
     parser.add_argument(
@@ -121,7 +131,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     if bool(args.encoder_url) != bool(args.discriminator_url):
-        parser.error("give both addresses of real servers, or neither for the stub")
+        parser.error("give both addresses of running servers, or neither")
+    args.stub = args.stub or bool(args.texts or args.vectors)
     asyncio.run(run(args))
 
 

@@ -54,7 +54,12 @@ class Bench:
 
     def open(self, variant: Variant) -> ReducedS2D:
         """The recogniser of a variant."""
-        config = replace(self.config, discriminator=variant.mode, keys_per_request=variant.keys_per_request)
+        config = replace(
+            self.config,
+            discriminator=variant.mode,
+            keys_per_request=variant.keys_per_request,
+            discriminator_url=self.servers.asked(variant.cache),
+        )
         return open_reduced(config, variant.reduction, flow=Flow() if variant.flows else None)
 
     async def run(
