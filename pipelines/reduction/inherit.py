@@ -14,7 +14,7 @@ from pipelines.ontology.release import Release
 from pipelines.ontology.search import Floats
 from pipelines.reduction.config import Reduction
 from pipelines.reduction.difference import Noted, changed_attributes, noted, touched
-from pipelines.reduction.lend import SIBLING, irrelevant, lent, said_alike
+from pipelines.reduction.lend import SIBLING, irrelevant, is_own, lent, said_alike
 from pipelines.reduction.references import Reference
 from pipelines.reduction.said import is_settled, reread
 from schemas.listing import Listing
@@ -84,7 +84,12 @@ class Inheritance:
     def _lent(
         self, answer: Answer, item: Probed, lender: Probed, kind: str, place: int, chance: float
     ) -> Answer | None:
-        """The answer with its own words as evidence, or those from which the key's rule reads the same; None without either."""
+        """The answer with its own words as evidence, or those from which the key's rule reads the same; None without either.
+
+        What another item lent the reference is not handed on.
+        """
+        if not is_own(answer):
+            return None
         to, name = item.listing, lender.listing.item_id
         again = reread(answer, item.category.keys[place], to) if kind == SIBLING else answer
         return lent(answer, to, kind, name, chance) or lent(again, to, kind, name, chance)

@@ -1,4 +1,8 @@
-"""One item on its way through recognition with load taken off, and which of its keys wait for a sibling."""
+"""One item on its way through recognition with load taken off, and which of its keys wait for a sibling.
+
+Of a family of which some items changed since they were last recognised, the others are witnesses: nothing of them is computed,
+but what their own words have answered stands for the changed ones as well.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from pipelines.library.category import CategoryGuess
 from pipelines.library.keys import CategoryView
 from pipelines.library.pairs import Floats
 from pipelines.reduction.inherit import Probed
+from pipelines.reduction.lend import is_own
 from pipelines.reduction.references import Subject
 from pipelines.reduction.siblings import awaited
 from schemas.listing import Listing
@@ -22,7 +27,10 @@ Held = tuple[CategoryGuess, Known]
 
 @dataclass(slots=True)
 class Job:
-    """One item: `known` grows until it has an answer for each key. `waits`: by key place, the sibling that is asked first."""
+    """One item: `known` grows until it has an answer for each key. `waits`: by key place, the sibling that is asked first.
+
+    `is_witness`: whether it was known whole before.
+    """
 
     place: int
     listing: Listing
@@ -34,12 +42,18 @@ class Job:
     own: Probed | None = None
     texts: tuple[str, str] = ("", "")
     waits: dict[int, Job] = field(default_factory=dict)
+    is_witness: bool = False
 
     @property
     def left(self) -> tuple[int, ...]:
         """Keys that are now to be computed."""
         places = range(len(self.category.keys))
         return tuple(place for place in places if place not in self.known and place not in self.waits)
+
+    @property
+    def may_lend(self) -> tuple[int, ...]:
+        """Keys that it has answered by its own words; what another item lent it is not handed on."""
+        return tuple(place for place, answer in self.known.items() if is_own(answer))
 
 
 def lenders(job: Job, reference: Job | None) -> list[tuple[Job | None, set[int]]]:
@@ -54,15 +68,23 @@ def lenders(job: Job, reference: Job | None) -> list[tuple[Job | None, set[int]]
 
 
 def let_wait(wave: Sequence[tuple[Job, Probed]]) -> None:
-    """Let each key that is left wait for the first sibling of the wave that is asked about the same."""
+    """Let each key that is left wait for the first sibling of the wave that is asked about the same, or was before."""
     families: dict[tuple[str, str], list[tuple[Job, Probed]]] = defaultdict(list)
     for job, own in wave:
         if job.listing.spu_id:
             families[job.category.category_id, job.listing.spu_id].append((job, own))
     for family in families.values():
-        waiting = awaited([(own.notes, job.left) for job, own in family])
+        family.sort(key=lambda member: not member[0].is_witness)
+        waiting = awaited([(own.notes, job.may_lend if job.is_witness else job.left) for job, own in family])
         for (job, _), waits in zip(family, waiting, strict=True):
+            if job.is_witness:
+                continue
             job.waits = {place: family[number][0] for place, number in waits.items()}
+
+
+def witnesses_first(jobs: Sequence[Job]) -> list[Job]:
+    """Those first whose family's answers are known already, of them those first that were lent the least."""
+    return sorted(jobs, key=lambda job: (not job.is_witness, -len(job.may_lend) if job.is_witness else 0))
 
 
 def subject_of(job: Job) -> Subject:

@@ -38,6 +38,11 @@ def lent(answer: Answer, to: Listing, kind: str, item_id: str, chance: float = 1
     )
 
 
+def is_own(answer: Answer) -> bool:
+    """Whether an answer was made of its item's own words, by whichever model, and not taken over from another item."""
+    return not any(kind in answer.source for kind in (f"{SIBLING} ", f"{SIMILAR} "))
+
+
 def irrelevant(key_id: str, version: str, chance: float) -> Answer:
     """The answer of a key that does not matter for an item, by the relevance model of that version. Source: task A."""
     return Answer(key_id, (), (), (), chance, "none", source=f"{IRRELEVANT} {version}")

@@ -38,7 +38,7 @@ from pipelines.reduction.family_texts import family_texts
 from pipelines.reduction.fingerprint import Models, Slices
 from pipelines.reduction.flow import DISCRIMINATE, ENCODE, SEARCH, Flow
 from pipelines.reduction.inherit import Inheritance, Probed, probed
-from pipelines.reduction.job import Held, Job, Known, lenders, let_wait, subject_of, whole
+from pipelines.reduction.job import Held, Job, Known, lenders, let_wait, subject_of, whole, witnesses_first
 from pipelines.reduction.lend import SIBLING
 from pipelines.reduction.narrow import NarrowedViews
 from pipelines.reduction.references import Reference, references
@@ -120,9 +120,21 @@ class ReducedS2D(S2D):
                 found[place] = whole(listing, guess, known)
         left = [place for place, answers in enumerate(found) if answers is None]
         if left:
-            for job in await self._compute([(place, listings[place]) for place in left], holds, usage):
+            wanted = [*left, *self._witnesses(listings, left)]
+            for job in await self._compute([(place, listings[place]) for place in wanted], holds, usage):
                 found[job.place] = whole(job.listing, job.guess, job.known)
         return [answers for answers in found if answers is not None], usage
+
+    def _witnesses(self, listings: Sequence[Listing], left: Sequence[int]) -> list[int]:
+        """Items that are known whole, of families of which others are left: they may answer for these."""
+        if not self.reduction.task_b:
+            return []
+        computed, families = set(left), {listings[place].spu_id for place in left} - {None}
+        return [
+            place
+            for place, listing in enumerate(listings)
+            if place not in computed and listing.spu_id in families
+        ]
 
     def _known_category(self, listing: Listing) -> CategoryGuess | None:
         """The category that a listing names, or that was predicted of it before and still is; None: to be predicted."""
@@ -157,7 +169,9 @@ class ReducedS2D(S2D):
             usage.seconds["encode"] += time.perf_counter() - started_s
         async with self._stage(SEARCH):
             started_s = time.perf_counter()
-            jobs = await asyncio.to_thread(self._jobs, wanted, documents, vectors, holds, usage)
+            jobs = witnesses_first(
+                await asyncio.to_thread(self._jobs, wanted, documents, vectors, holds, usage)
+            )
             chosen = references([subject_of(job) for job in jobs], self.reduction)
             usage.seconds["reduce"] += time.perf_counter() - started_s
         first = [job for job, reference in zip(jobs, chosen, strict=True) if reference is None]
@@ -183,7 +197,8 @@ class ReducedS2D(S2D):
             guess = held[0] if held else self._category(listing, found, vector)
             category = self.views.of(guess.category_id)
             known = held[1] if held else self._held(listing, category, usage)
-            jobs.append(Job(place, listing, found, vector, guess, category, known))
+            is_witness = len(known) == len(category.keys)
+            jobs.append(Job(place, listing, found, vector, guess, category, known, is_witness=is_witness))
         families: dict[str, list[Job]] = defaultdict(list)
         for job in jobs:
             families[f"spu {job.listing.spu_id}" if job.listing.spu_id else f"place {job.place}"].append(job)
@@ -250,7 +265,10 @@ class ReducedS2D(S2D):
                     taken[known[place].source.split(" ", 1)[0]] += 1
             job.waits = {}
         if self.reduction.task_b:
-            let_wait([(job, self._probed(job)) for job, reference in wave if reference])
+            families = {job.listing.spu_id for job, reference in wave if reference and job.left}
+            asked = [job for job, reference in wave if reference and not job.is_witness]
+            witnesses = [job for job in jobs if job.is_witness and job.listing.spu_id in families]
+            let_wait([(job, self._probed(job)) for job in (*witnesses, *asked)])
         return taken
 
     def _probed(self, job: Job) -> Probed:

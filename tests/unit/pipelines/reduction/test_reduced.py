@@ -208,6 +208,30 @@ def test_a_changed_line_touches_only_the_keys_it_can_affect(tmp_path):
     )
 
 
+def test_an_unchanged_sibling_answers_for_a_changed_one(tmp_path):
+    redder = [FAMILY[0], replace(FAMILY[1], title="Red mug, old"), *FAMILY[2:]]
+    _, again, usage, s2d = second_run(tmp_path, redder)
+    assert s2d.discriminator.prompts == []
+    assert again[1]["colour"].values == ("Red",) and again[1]["colour"].source == "sibling i1"
+    assert usage.pairs["unchanged"] == 15
+    # Without its siblings in the call, it is asked.
+    _, alone, _, s2d = second_run(tmp_path / "alone", [redder[1]])
+    assert alone[0]["colour"].source == "" and s2d.discriminator.prompts
+
+
+def test_what_an_unchanged_sibling_was_lent_it_does_not_hand_on(tmp_path):
+    bluer = [replace(FAMILY[0], title="Navy blue mug"), *FAMILY[1:]]
+    _, again, _, s2d = second_run(tmp_path, bluer)
+    assert again[0]["colour"].values == ("Navy Blue",) and again[0]["colour"].source == "sibling i2"
+    assert again[0]["material"].source == "earlier text" and s2d.discriminator.prompts == []
+    # The third's colour came from the first, so it is none that the second could take over.
+    redder = [mug("i1", "Steel cup", "Other."), replace(FAMILY[1], title="Red mug, old"), *FAMILY[2:]]
+    first, again, _, s2d = second_run(tmp_path / "b", redder)
+    assert first[2]["colour"].source == "sibling i1"
+    assert again[1]["colour"].values == ("Red",) and again[1]["colour"].source == ""
+    assert s2d.discriminator.prompts
+
+
 def test_another_model_computes_again_what_it_answered(tmp_path):
     _, _, usage, _ = second_run(tmp_path, FAMILY, model="m2 + d")
     assert usage.pairs["unchanged"] == 0
