@@ -16,7 +16,7 @@ PORT_VARIABLE = "AIIC_MERGE_PORT"
 DEFAULT_PORT = 18140
 START_TIMEOUT_S = 900.0
 """A first start reads the whole table once."""
-GIVES_WAY = 10
+GIVES_WAY = 5
 """Commits are due in tens of seconds, what runs beside them answers in one."""
 THREADS = max(1, (os.cpu_count() or 2) // 2)
 """Half of the cores, so that what answers at once finds one free while a commit is made."""

@@ -31,6 +31,7 @@ from infra.table_lock import TableLocked, table_lock
 from jobs.streaming.arguments import parse
 from jobs.streaming.files import FileQueue
 from jobs.streaming.handler import BatchHandler
+from jobs.streaming.lag import LagWatch
 from jobs.streaming.query import MergeQuery
 from jobs.streaming.writer import Writer, WriterSettings, state_folder
 from pipelines.tunnel.merge import knowledge_table
@@ -82,6 +83,7 @@ def run(
         query = MergeQuery(
             spark, args.kafka, RESULTS, state_folder(table) / "checkpoint", config, args.allow_data_loss
         )
+        stack.enter_context(LagWatch(args.kafka, RESULTS, query.merged, status.waits))
         while not stop.is_set():
             try:
                 status.count("published_late", writer.recover())
@@ -123,7 +125,9 @@ def _work(
             if writer.compact_if_due():
                 status.count("compactions")
                 status.count("compaction_s", time.monotonic() - began)
-        status.note(unpublished=state.unpublished(), waiting_files=state.waiting_files(), **query.lag())
+        status.note(unpublished=state.unpublished(), waiting_files=state.waiting_files())
+        if (took_s := query.batch_s()) is not None:
+            status.note(batch_s=took_s)
         # A lock is not fair: without a pause the batches of the stream might never get their turn.
         stop.wait(IDLE_S)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JError
 from pyspark.sql import DataFrame, SparkSession
 
 from infra.kafka_topic_id import topic_id
@@ -53,15 +55,26 @@ class MergeQuery:
         if self._query is not None and not self._query.isActive:
             self._query.awaitTermination(1)
 
-    def lag(self) -> dict[str, float]:
-        """Messages that wait, and how long the last batch took, once there was one."""
-        progress = self._query.lastProgress if self._query is not None else None
-        if not progress:
-            return {}
-        sources = progress["sources"]
-        behind = [float((found.get("metrics") or {}).get("maxOffsetsBehindLatest", 0)) for found in sources]
-        took_ms = float((progress.get("durationMs") or {}).get("triggerExecution", 0))
-        return {"lag_messages": max(behind, default=0.0), "batch_s": took_ms / 1000}
+    def merged(self) -> dict[int, int] | None:
+        """By partition, the offset after the last message of a finished batch; None before there was one. From any thread."""
+        progress = self._progress()
+        if progress is None:
+            return None
+        ends = progress["sources"][0].get("endOffset")
+        found = (json.loads(ends) if isinstance(ends, str) else ends) or {}
+        return {int(partition): int(offset) for partition, offset in (found.get(self._topic) or {}).items()}
+
+    def batch_s(self) -> float | None:
+        """How long the last batch took; None before there was one."""
+        progress = self._progress()
+        return None if progress is None else float(progress["durationMs"].get("triggerExecution", 0)) / 1000
+
+    def _progress(self) -> Any:
+        query = self._query
+        try:
+            return query.lastProgress if query is not None else None
+        except Py4JError:  # Spark is ending
+            return None
 
     def end(self) -> None:
         """End it; nothing where it does not run."""

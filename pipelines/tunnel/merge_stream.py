@@ -95,9 +95,13 @@ class MergeStatus:
             self._refused.update(letter.reason for letter in letters)
 
     def note(self, **facts: float | str | None) -> None:
-        """Set what is true now: lag, queue lengths, the problem that keeps it from working."""
+        """Set what is true now: queue lengths, the problem that keeps it from working."""
         with self._lock:
             self._facts.update(facts)
+
+    def waits(self, messages: float) -> None:
+        """Set how many messages wait to be merged, those of the batch that is at work included."""
+        self.note(lag_messages=messages)
 
     def told(self) -> dict[str, object]:
         """Everything, as one JSON object. Units: latencies in seconds from a message's arrival to its commit."""

@@ -1,0 +1,74 @@
+"""How many messages wait to be merged, looked at beside the work: a long batch must not look like none."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+from infra.kafka import KafkaUnavailable
+from infra.kafka_log import KafkaLog, TopicMissing, open_log
+
+EVERY_S = 1.0
+END_S = 2.0
+Offsets = Mapping[int, int]
+
+
+class LagWatch:
+    """Tells every second how many messages of a topic lie beyond what was merged. Use as `with`.
+
+    `merged`: by partition, the offset after the last merged message; None where that is not known yet. While the broker
+    does not answer, nothing is told. `tell` is called from a thread of its own.
+    """
+
+    def __init__(
+        self,
+        servers: str,
+        topic: str,
+        merged: Callable[[], Offsets | None],
+        tell: Callable[[float], None],
+    ) -> None:
+        self._servers, self._topic, self._merged, self._tell = servers, topic, merged, tell
+        self._ended = threading.Event()
+        self._log: KafkaLog | None = None
+        self._thread = threading.Thread(target=self._watch, name="lag", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join(END_S)
+
+    def _watch(self) -> None:
+        while not self._ended.wait(EVERY_S):
+            try:
+                self._look()
+            except (KafkaUnavailable, TopicMissing):
+                self._close()
+        self._close()
+
+    def _look(self) -> None:
+        self._log = self._log or open_log(self._servers, [self._topic])
+        # First what was merged: what is merged in between is then counted once too often, never too seldom.
+        merged = self._merged()
+        if merged is not None:
+            self._tell(float(waiting(merged, self._log.ends())))
+
+    def _close(self) -> None:
+        log, self._log = self._log, None
+        if log is not None:
+            log.close()
+
+
+def waiting(merged: Offsets, ends: Mapping[tuple[str, int], int]) -> int:
+    """Messages beyond what was merged; of a partition of which nothing was merged, all.
+
+    >>> waiting({0: 5, 1: 7}, {("t", 0): 8, ("t", 1): 7, ("t", 2): 4})
+    7
+    """
+    return sum(max(0, end - merged.get(partition, 0)) for (_, partition), end in ends.items())
