@@ -16,8 +16,8 @@ PORT_VARIABLE = "AIIC_MERGE_PORT"
 DEFAULT_PORT = 18140
 START_TIMEOUT_S = 900.0
 """A first start reads the whole table once."""
-GIVES_WAY = 5
-"""Commits are due in tens of seconds, what runs beside them answers in one."""
+GIVES_WAY = 10
+"""Commits are due in tens of seconds, what runs beside them answers in one; but what waited while no merge ran is due now."""
 THREADS = max(1, (os.cpu_count() or 2) // 2)
 """Half of the cores, so that what answers at once finds one free while a commit is made."""
 
@@ -28,10 +28,20 @@ def merge_component(
     """Describe the streaming merge over one warehouse; `options` are further ones of `jobs.streaming.merge`."""
     port = int(env.get(PORT_VARIABLE, DEFAULT_PORT))
     place = ["--host", config.stack.host, "--port", str(port)]
+    gives = ["--gives-way", str(GIVES_WAY)]
     argv = [str(ENGINES_PYTHON), "-m", "jobs.streaming.merge", "--warehouse", str(warehouse.absolute())]
     return Component(
         name=NAME,
-        argv=(*argv, "--kafka", config.kafka_servers, "--master", f"local[{THREADS},4]", *place, *options),
+        argv=(
+            *argv,
+            "--kafka",
+            config.kafka_servers,
+            "--master",
+            f"local[{THREADS},4]",
+            *gives,
+            *place,
+            *options,
+        ),
         env={**job_environment(), "PYTHONUNBUFFERED": "1"},
         ports=(Port(port, PORT_VARIABLE),),
         needs=(
@@ -41,7 +51,6 @@ def merge_component(
         healthy=lambda: healthy(page_url(config, env)),
         start_timeout_s=START_TIMEOUT_S,
         identity=str(warehouse.absolute()),
-        niceness=GIVES_WAY,
     )
 
 

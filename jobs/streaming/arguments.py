@@ -36,6 +36,9 @@ def parse(
     parser.add_argument("--host", default="127.0.0.1", help="of the page with /health, /status and /metrics")
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--wait", type=float, default=600.0, metavar="S", help="for another writer to end")
+    parser.add_argument(
+        "--gives-way", type=int, default=0, metavar="N", help="niceness once it has caught up, 0 to 19"
+    )
     parser.add_argument("--master", default=DEFAULT_MASTER)
     parser.add_argument("--driver-memory", default="2g")
     parser.add_argument(

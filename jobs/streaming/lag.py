@@ -19,7 +19,8 @@ class LagWatch:
     """Tells every second how many messages of a topic lie beyond what was merged. Use as `with`.
 
     `merged`: by partition, the offset after the last merged message; None where that is not known yet. While the broker
-    does not answer, nothing is told. `tell` is called from a thread of its own.
+    does not answer, nothing is told. `caught_up` is called once, when all is merged that lay there at the first look. Both are
+    called from a thread of their own.
     """
 
     def __init__(
@@ -28,8 +29,12 @@ class LagWatch:
         topic: str,
         merged: Callable[[], Offsets | None],
         tell: Callable[[float], None],
+        caught_up: Callable[[], None],
     ) -> None:
-        self._servers, self._topic, self._merged, self._tell = servers, topic, merged, tell
+        self._servers, self._topic, self._merged = servers, topic, merged
+        self._tell, self._caught_up = tell, caught_up
+        self._first: Mapping[tuple[str, int], int] | None = None
+        self._is_behind = True
         self._ended = threading.Event()
         self._log: KafkaLog | None = None
         self._thread = threading.Thread(target=self._watch, name="lag", daemon=True)
@@ -55,9 +60,14 @@ class LagWatch:
     def _look(self) -> None:
         self._log = self._log or open_log(self._servers, [self._topic])
         # First what was merged: what is merged in between is then counted once too often, never too seldom.
-        merged = self._merged()
-        if merged is not None:
-            self._tell(float(waiting(merged, self._log.ends())))
+        merged, ends = self._merged(), self._log.ends()
+        self._first = ends if self._first is None else self._first
+        if merged is None:
+            return
+        self._tell(float(waiting(merged, ends)))
+        if self._is_behind and not waiting(merged, self._first):
+            self._is_behind = False
+            self._caught_up()
 
     def _close(self) -> None:
         log, self._log = self._log, None

@@ -16,12 +16,14 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from py4j.protocol import Py4JError
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 
 from infra.change_topic import TopicWriter, newest_change
+from infra.give_way import give_way
 from infra.kafka import KafkaUnavailable, wait_ready
 from infra.kafka_log import TopicMissing
 from infra.merge_state import MergeState, StateLocked
@@ -83,7 +85,8 @@ def run(
         query = MergeQuery(
             spark, args.kafka, RESULTS, state_folder(table) / "checkpoint", config, args.allow_data_loss
         )
-        stack.enter_context(LagWatch(args.kafka, RESULTS, query.merged, status.waits))
+        caught_up = partial(give_way, args.gives_way)
+        stack.enter_context(LagWatch(args.kafka, RESULTS, query.merged, status.waits, caught_up))
         while not stop.is_set():
             try:
                 status.count("published_late", writer.recover())

@@ -10,7 +10,7 @@ from schemas.knowledge import STATED, KnowledgeRow
 from schemas.report import CONFIDENCE_BINS, CategoryCoverage
 
 UNCHANGED, MOVED, DISCRIMINATOR = "unchanged", "moved", "discriminator"
-TAKEN = frozenset([UNCHANGED, MOVED, "sibling", "neighbour", "relevance"])
+TAKEN = frozenset([UNCHANGED, MOVED, "sibling", "aligned", "neighbour", "relevance"])
 """Who answers without that anything is computed for the pair."""
 SOURCE_MARK = "; from "
 
@@ -88,8 +88,10 @@ class RunFigures:
 
 
 def who_answered(row: KnowledgeRow, run_id: str) -> str:
-    """Who answered a pair: an earlier run (unchanged), the item's earlier text (moved), sibling, neighbour, relevance model;
-    else the discriminator where it was asked, else the method. `run_id`: of the run that the row is a result of, "" for any.
+    """Who answered a pair: an earlier run (unchanged), the item's earlier text (moved), sibling, what stands at the place of a
+    sibling's value (aligned), neighbour, relevance model; else the discriminator where it was asked, else the method.
+
+    `run_id`: of the run that the row is a result of, "" for any.
     """
     if run_id and row.provenance.run_id != run_id:
         return UNCHANGED

@@ -48,7 +48,7 @@ def resolve(
     return Answer(
         key_id=view.key.key_id,
         values=tuple(candidate.value for candidate in chosen),
-        value_ids=tuple(_value_id(view, candidate) for candidate in chosen),
+        value_ids=tuple(value_id(view, candidate) for candidate in chosen),
         evidence=tuple(found for candidate in chosen for found in evidence_of(document, candidate)),
         confidence=min(chances),
         method=_method(chosen, method),
@@ -71,7 +71,8 @@ def _once(offered: Sequence[Candidate], places: Sequence[int]) -> list[int]:
     return list(first.values())
 
 
-def _value_id(view: KeyView, candidate: Candidate) -> str:
+def value_id(view: KeyView, candidate: Candidate) -> str:
+    """The id of a candidate's value, "" where the ontology lacks it."""
     return view.values[candidate.position].value_id if candidate.position >= 0 else ""
 
 

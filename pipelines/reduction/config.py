@@ -55,12 +55,12 @@ class Reduction:
         """The reduction for a model's id: equal text, equal answers. `relevance`: the relevance model's own id.
 
         >>> Reduction(task_a="0.995", task_b="0.999", shared_first=True).said("relevance 1#ab")
-        'task A 0.995, task B 0.999, relevance 1#ab, shared first'
+        'task A 0.995, task B 0.999 with slots, relevance 1#ab, shared first'
         """
         parts = [
             f"neighbour {self.neighbour_cosine:g}" if self.neighbour_cosine else "",
             f"task A {self.task_a}" if self.task_a else "",
-            f"task B {self.task_b}" if self.task_b else "",
+            f"task B {self.task_b} with slots" if self.task_b else "",
             relevance if self.needs_model else "",
             "shared first" if self.shared_first else "",
         ]

@@ -15,8 +15,8 @@ from pipelines.library.category import CategoryGuess
 from pipelines.library.keys import CategoryView
 from pipelines.library.pairs import Floats
 from pipelines.reduction.inherit import Probed
-from pipelines.reduction.lend import is_own
-from pipelines.reduction.references import Subject
+from pipelines.reduction.lend import SIBLING, is_own
+from pipelines.reduction.references import Reference, Subject
 from pipelines.reduction.siblings import awaited
 from schemas.listing import Listing
 from udfs.document import Document
@@ -29,7 +29,7 @@ Held = tuple[CategoryGuess, Known]
 class Job:
     """One item: `known` grows until it has an answer for each key. `waits`: by key place, the sibling that is asked first.
 
-    `is_witness`: whether it was known whole before.
+    `is_witness`: whether it was known whole before. `leader`: the sibling that is its reference.
     """
 
     place: int
@@ -43,6 +43,7 @@ class Job:
     texts: tuple[str, str] = ("", "")
     waits: dict[int, Job] = field(default_factory=dict)
     is_witness: bool = False
+    leader: Job | None = None
 
     @property
     def left(self) -> tuple[int, ...]:
@@ -85,6 +86,12 @@ def let_wait(wave: Sequence[tuple[Job, Probed]]) -> None:
 def witnesses_first(jobs: Sequence[Job]) -> list[Job]:
     """Those first whose family's answers are known already, of them those first that were lent the least."""
     return sorted(jobs, key=lambda job: (not job.is_witness, -len(job.may_lend) if job.is_witness else 0))
+
+
+def lead(jobs: Sequence[Job], chosen: Sequence[Reference | None]) -> None:
+    """Note of each item the sibling that is its reference."""
+    for job, reference in zip(jobs, chosen, strict=True):
+        job.leader = jobs[reference.place] if reference and reference.kind == SIBLING else None
 
 
 def subject_of(job: Job) -> Subject:

@@ -38,12 +38,23 @@ from pipelines.reduction.family_texts import family_texts
 from pipelines.reduction.fingerprint import Models, Slices
 from pipelines.reduction.flow import DISCRIMINATE, ENCODE, SEARCH, Flow
 from pipelines.reduction.inherit import Inheritance, Probed, probed
-from pipelines.reduction.job import Held, Job, Known, lenders, let_wait, subject_of, whole, witnesses_first
+from pipelines.reduction.job import (
+    Held,
+    Job,
+    Known,
+    lead,
+    lenders,
+    let_wait,
+    subject_of,
+    whole,
+    witnesses_first,
+)
 from pipelines.reduction.lend import SIBLING
 from pipelines.reduction.narrow import NarrowedViews
 from pipelines.reduction.references import Reference, references
 from pipelines.reduction.search_batches import similar_of_many
 from pipelines.reduction.siblings import told_of
+from pipelines.reduction.slots import Slot, read
 from schemas.knowledge import KnowledgeRow
 from schemas.listing import Listing
 from udfs.document import Document, document
@@ -173,6 +184,7 @@ class ReducedS2D(S2D):
                 await asyncio.to_thread(self._jobs, wanted, documents, vectors, holds, usage)
             )
             chosen = references([subject_of(job) for job in jobs], self.reduction)
+            lead(jobs, chosen)
             usage.seconds["reduce"] += time.perf_counter() - started_s
         first = [job for job, reference in zip(jobs, chosen, strict=True) if reference is None]
         then = [
@@ -220,6 +232,7 @@ class ReducedS2D(S2D):
         if not asked:
             return
         answers, opened = self._settle(items, ranked, usage)
+        opened = self._read_slots(opened, asked, answers, usage)
         async with self._stage(DISCRIMINATE):
             started_s = time.perf_counter()
             verdicts = await self._ask(opened, asked, usage)
@@ -270,6 +283,30 @@ class ReducedS2D(S2D):
             witnesses = [job for job in jobs if job.is_witness and job.listing.spu_id in families]
             let_wait([(job, self._probed(job)) for job in (*witnesses, *asked)])
         return taken
+
+    def _read_slots(
+        self, opened: Sequence[OpenPair], asked: Sequence[Job], answers: list[list[Answer]], usage: Usage
+    ) -> list[OpenPair]:
+        """Answer what stands at the place of a sibling's answer; returns the pairs that are still open."""
+        still = []
+        for pair in opened:
+            job = asked[pair.item]
+            found = self._slot(pair, job)
+            if found is None:
+                still.append(pair)
+                continue
+            answers[pair.item][pair.key] = found
+            usage.pairs[found.source.split(" ", 1)[0]] += 1
+        return still
+
+    def _slot(self, pair: OpenPair, job: Job) -> Answer | None:
+        """What an open pair's item says where its reference said its answer, if that can be told."""
+        place, leader = job.left[pair.key], job.leader
+        if leader is None or (answer := leader.known.get(place)) is None:
+            return None
+        notes = (self._probed(job).notes.notes[place], self._probed(leader).notes.notes[place])
+        candidates = pair.source.pairs[pair.key].candidates
+        return read(Slot(pair.view, job.document, job.listing, leader.listing, notes, candidates), answer)
 
     def _probed(self, job: Job) -> Probed:
         if job.own is None:

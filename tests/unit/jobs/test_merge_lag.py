@@ -13,7 +13,7 @@ from jobs.streaming.lag import LagWatch, waiting
 
 
 class Log:
-    """Ends that grow by two messages a look, and a broker that is away at the second."""
+    """Ends that grow by two messages a look, and a broker that is away at the third."""
 
     def __init__(self) -> None:
         self.looks = 0
@@ -21,7 +21,7 @@ class Log:
 
     def ends(self):
         self.looks += 1
-        if self.looks == 2:
+        if self.looks == 3:
             raise KafkaUnavailable("away")
         return {("results", 0): 10 + 2 * self.looks, ("results", 1): 5}
 
@@ -38,18 +38,22 @@ def test_it_counts_what_was_not_merged():
 def test_it_tells_while_a_batch_is_at_work_and_goes_on_when_the_broker_is_back(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    log, told, enough = Log(), [], threading.Event()
-    merged = iter([None, {0: 10}, {0: 10}, {0: 14, 1: 5}])
+    log, told, caught, enough = Log(), [], [], threading.Event()
+    merged = iter([None, {0: 11, 1: 5}, {0: 11}, {0: 12, 1: 5}])
 
     def tell(messages: float) -> None:
         told.append(messages)
-        if len(told) == 2:
+        if len(told) == 3:
             enough.set()
 
     monkeypatch.setattr(lag, "EVERY_S", 0.01)
     monkeypatch.setattr(lag, "open_log", lambda servers, topics: log)
-    with LagWatch("servers", "results", lambda: next(merged, {0: 100, 1: 100}), tell):
+    with LagWatch(
+        "servers", "results", lambda: next(merged, {0: 18, 1: 5}), tell, lambda: caught.append(len(told))
+    ):
         assert enough.wait(10)
-    # Nothing is known, two more and all of the other partition, the broker is away, two beyond.
-    assert told[:2] == [2 + 5, 2.0]
+    # Nothing is known (12 and 5 lie there), three more, the broker is away, six beyond, two.
+    assert told[:3] == [3.0, 6.0, 2.0]
+    # All that lay there at the first look is merged, and that is told once.
+    assert caught == [2]
     assert log.closed

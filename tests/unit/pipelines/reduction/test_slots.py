@@ -1,0 +1,84 @@
+"""What stands in a sibling at the place of the reference's value: read where it can be told, else asked."""
+
+from __future__ import annotations
+
+import asyncio
+import doctest
+from dataclasses import replace
+
+import pytest
+
+from pipelines.reduction import slots
+from pipelines.reduction.config import Reduction
+from tests.unit.pipelines.reduction.mugs import mug, recogniser
+
+TASK_B = Reduction(task_b="0.99")
+ABOUT = "A sturdy ceramic cup for every day. Dishwasher safe."
+
+
+def second_of(tmp_path, first, second):
+    """The answers of a leader's sibling, by key, and the prompts that were sent."""
+    s2d = recogniser(tmp_path, TASK_B)
+    found, _ = asyncio.run(s2d.recognise([first, second]))
+    return {answer.key_id: answer for answer in found[1].answers}, s2d.discriminator.prompts
+
+
+def test_the_words_are_aligned_as_the_examples_say():
+    assert doctest.testmod(slots).failed == 0
+
+
+def test_another_value_at_the_same_place_is_the_siblings_own(tmp_path):
+    second = mug("i2", "A navy blue mug, 15 cm", f"Boxed. {ABOUT}")
+    answers, _ = second_of(tmp_path, mug("i1", "A red mug, 12 cm", ABOUT), second)
+    colour, height = answers["colour"], answers["height"]
+    assert (colour.values, colour.value_ids) == (("Navy Blue",), ("c2",))
+    assert (colour.source, colour.method) == ("aligned sibling i1", "neighbour")
+    [words] = colour.evidence
+    assert (words.source_field, second.title[words.start : words.end]) == ("title", "navy blue")
+    assert height.values == ("15.0",) and height.source == "aligned sibling i1"
+
+
+def test_a_code_is_told_from_other_codes_by_its_place(tmp_path):
+    first = mug("i1", "Red mug M-300Y", ABOUT)
+    second = mug("i2", "Red mug M-410Z", f"{ABOUT} Box code BX-9902.")
+    answers, _ = second_of(tmp_path, first, second)
+    assert answers["model"].source == "aligned sibling i1"
+    assert answers["model"].values == ("M-410Z",)
+    assert [one.source_field for one in answers["model"].evidence] == ["title"]
+
+
+def test_a_merchants_attribute_is_a_place(tmp_path):
+    first = mug("i1", "Mug", ABOUT, attributes={"colour": "red"})
+    second = mug("i2", "Mug", ABOUT, attributes={"colour": "navy blue"})
+    answers, _ = second_of(tmp_path, first, second)
+    assert answers["colour"].values == ("Navy Blue",) and answers["colour"].source == "aligned sibling i1"
+    assert [one.source_field for one in answers["colour"].evidence] == ["attributes.colour"]
+
+
+@pytest.mark.parametrize(
+    ("title", "description"),
+    [
+        ("Mug in navy blue", ABOUT),  # nothing stands at the place
+        (
+            "Navy blue mug",
+            f"{ABOUT} Also looks well beside a red one.",
+        ),  # the reference's value is named as well
+        ("Navy blue red mug", ABOUT),  # two values stand there
+        ("Not navy blue mug", ABOUT),  # a negation came
+        ("Teal mug", ABOUT),  # no candidate of the key
+    ],
+)
+def test_what_cannot_be_told_is_asked(tmp_path, title, description):
+    answers, prompts = second_of(tmp_path, mug("i1", "Red mug", ABOUT), mug("i2", title, description))
+    assert not answers["colour"].source.startswith("aligned")
+    assert any("Colour" in prompt for prompt in prompts)
+
+
+def test_what_a_reference_was_lent_is_no_place(tmp_path):
+    red = mug("i1", "Red mug", ABOUT)
+    s2d = recogniser(tmp_path, TASK_B)
+    found, _ = asyncio.run(s2d.recognise([red, replace(red, item_id="i2")]))
+    answer = {one.key_id: one for one in found[1].answers}["colour"]
+    assert answer.source == "sibling i1"
+    slot = slots.Slot(None, None, mug("i3", "Navy blue mug"), red, (None, None), ())  # type: ignore[arg-type]
+    assert slots.read(slot, answer) is None
