@@ -9,6 +9,7 @@ Source: paper section 4.3.1 (2) gives a model the difference of fields; reading 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -26,7 +27,9 @@ from udfs.text import fold
 
 ALIGNED = f"aligned {SIBLING}"
 """What a row says of its source where its value was read at the place of a sibling's."""
-MOST_WORDS = 1_500
+MOST_PAIRS = 20_000
+"""Of equal words of two texts, which aligning goes through, again for each part between two that are aligned: what repeats a word
+hundreds of times is asked instead."""
 _WORD = re.compile(r"[\u4e00-\u9fff]|[^\W_]+|[^\w\s]|_")
 
 
@@ -147,13 +150,19 @@ def _region(evidence: Evidence, here: Listing, there: Listing) -> Region | None:
         return None
     if name.startswith(ATTRIBUTES) and raw.strip() == evidence.words.strip():
         return Region(name, 0, len(other))
-    before, after = list(_WORD.finditer(raw)), list(_WORD.finditer(other))
-    if max(len(before), len(after)) > MOST_WORDS:
+    places, others = list(_WORD.finditer(raw)), list(_WORD.finditer(other))
+    before, after = [fold(word[0]) for word in places], [fold(word[0]) for word in others]
+    if _pairs(before, after) > MOST_PAIRS:
         return None
-    first = next((at for at, word in enumerate(before) if word.end() > evidence.start), len(before))
-    last = next((at for at, word in enumerate(before) if word.start() >= evidence.end), len(before))
-    found = _aligned([fold(word[0]) for word in before], [fold(word[0]) for word in after], first, last)
-    return Region(name, after[found[0]].start(), after[found[1] - 1].end()) if found else None
+    first = next((at for at, word in enumerate(places) if word.end() > evidence.start), len(places))
+    last = next((at for at, word in enumerate(places) if word.start() >= evidence.end), len(places))
+    found = _aligned(before, after, first, last)
+    return Region(name, others[found[0]].start(), others[found[1] - 1].end()) if found else None
+
+
+def _pairs(before: Sequence[str], after: Sequence[str]) -> int:
+    here = Counter(after)
+    return sum(count * here[word] for word, count in Counter(before).items())
 
 
 def _aligned(before: list[str], after: list[str], first: int, last: int) -> tuple[int, int] | None:
