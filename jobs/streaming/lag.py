@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -10,6 +11,7 @@ from typing import Self
 from infra.kafka import KafkaUnavailable
 from infra.kafka_log import KafkaLog, TopicMissing, open_log
 
+LOG = logging.getLogger("aiic.merge.lag")
 EVERY_S = 1.0
 END_S = 2.0
 Offsets = Mapping[int, int]
@@ -55,14 +57,21 @@ class LagWatch:
                 self._look()
             except (KafkaUnavailable, TopicMissing):
                 self._close()
+            except Exception:  # clients raise more than they say; a look that fails must not be the last
+                LOG.exception("the lag could not be looked at; looking again")
+                self._close()
         self._close()
 
     def _look(self) -> None:
         self._log = self._log or open_log(self._servers, [self._topic])
         # First what was merged: what is merged in between is then counted once too often, never too seldom.
         merged, ends = self._merged(), self._log.ends()
-        self._first = ends if self._first is None else self._first
-        if merged is None:
+        # A topic that ends before it did was made anew.
+        is_anew = (
+            any(end < self._first.get(place, 0) for place, end in ends.items()) if self._first else False
+        )
+        self._first = ends if self._first is None or is_anew else self._first
+        if merged is None or self._ended.is_set():
             return
         self._tell(float(waiting(merged, ends)))
         if self._is_behind and not waiting(merged, self._first):
@@ -76,9 +85,11 @@ class LagWatch:
 
 
 def waiting(merged: Offsets, ends: Mapping[tuple[str, int], int]) -> int:
-    """Messages beyond what was merged; of a partition of which nothing was merged, all.
+    """Messages beyond what was merged; of a partition of which nothing was merged, all, and so of one that was made anew.
 
-    >>> waiting({0: 5, 1: 7}, {("t", 0): 8, ("t", 1): 7, ("t", 2): 4})
-    7
+    >>> waiting({0: 5, 1: 7}, {("t", 0): 8, ("t", 1): 7, ("t", 2): 4}), waiting({0: 900}, {("t", 0): 3})
+    (7, 3)
     """
-    return sum(max(0, end - merged.get(partition, 0)) for (_, partition), end in ends.items())
+    return sum(
+        end - at if (at := merged.get(partition, 0)) <= end else end for (_, partition), end in ends.items()
+    )

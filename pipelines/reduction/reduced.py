@@ -140,11 +140,11 @@ class ReducedS2D(S2D):
         """Items that are known whole, of families of which others are left: they may answer for these."""
         if not self.reduction.task_b:
             return []
-        computed, families = set(left), {listings[place].spu_id for place in left} - {None}
+        computed, families = set(left), {listings[place].spu_id for place in left}
         return [
             place
             for place, listing in enumerate(listings)
-            if place not in computed and listing.spu_id in families
+            if place not in computed and listing.spu_id and listing.spu_id in families
         ]
 
     def _known_category(self, listing: Listing) -> CategoryGuess | None:
@@ -232,7 +232,10 @@ class ReducedS2D(S2D):
         if not asked:
             return
         answers, opened = self._settle(items, ranked, usage)
-        opened = self._read_slots(opened, asked, answers, usage)
+        if self.reduction.task_b:
+            started_s = time.perf_counter()
+            opened = await asyncio.to_thread(self._read_slots, opened, asked, answers, usage)
+            usage.seconds["reduce"] += time.perf_counter() - started_s
         async with self._stage(DISCRIMINATE):
             started_s = time.perf_counter()
             verdicts = await self._ask(opened, asked, usage)
@@ -280,7 +283,13 @@ class ReducedS2D(S2D):
         if self.reduction.task_b:
             families = {job.listing.spu_id for job, reference in wave if reference and job.left}
             asked = [job for job, reference in wave if reference and not job.is_witness]
-            witnesses = [job for job in jobs if job.is_witness and job.listing.spu_id in families]
+            # A leader has been asked already: who is left may not take over from it.
+            asked_of = {job.leader.place for job in asked if job.leader}
+            witnesses = [
+                job
+                for job in jobs
+                if job.is_witness and job.place not in asked_of and job.listing.spu_id in families
+            ]
             let_wait([(job, self._probed(job)) for job in (*witnesses, *asked)])
         return taken
 

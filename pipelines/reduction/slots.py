@@ -1,8 +1,9 @@
 """Slots: where a sibling's text has another word at the place of the reference's value, that word is its value (L4).
 
-Variants of a product are written by filling the same sentences anew. The words of both texts are aligned; what stands in the
-sibling where the words of the reference's answer stood is taken as its answer, if it is one candidate of the key, and nothing
-else that the sibling alone names speaks for another one. Without any of that the pair is asked, as ever.
+Variants of a product are written by filling the same sentences anew. The words of both texts are aligned, field by field; what
+stands in the sibling where the words of the reference's answer stood is taken as its answer, if it is one candidate of the key and
+nothing but that, nothing else that the sibling alone names speaks for another one, and the reference's value stands nowhere in it.
+Without any of that the pair is asked, as ever.
 Source: paper section 4.3.1 (2) gives a model the difference of fields; reading its value from there by rule: ours.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -27,10 +28,11 @@ from udfs.text import fold
 
 ALIGNED = f"aligned {SIBLING}"
 """What a row says of its source where its value was read at the place of a sibling's."""
-MOST_PAIRS = 20_000
-"""Of equal words of two texts, which aligning goes through, again for each part between two that are aligned: what repeats a word
-hundreds of times is asked instead."""
+MOST_WORDS, MOST_PAIRS = 600, 20_000
+"""Words of a field, and pairs of equal words of two texts: what aligning goes through. What has more is asked."""
+FILLING = frozenset(["a", "an", "the"])
 _WORD = re.compile(r"[\u4e00-\u9fff]|[^\W_]+|[^\w\s]|_")
+_LETTERS, _DIGITS = re.compile(r"[^\W\d_]+"), re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +67,18 @@ def read(slot: Slot, answer: Answer) -> Answer | None:
     """The item's answer at the place of the reference's `answer`; None where that cannot be told."""
     if len(answer.values) != 1 or not answer.evidence or not is_own(answer):
         return None
-    regions = [_region(one, slot.here, slot.there) for one in answer.evidence]
-    if None in regions:
+    if any(_stands(words, slot.document) for words in (answer.values[0], *_words(answer))):
         return None
-    chosen = _only_one(slot, [region for region in regions if region is not None])
-    if chosen is None or fold(chosen[0].value) == fold(answer.values[0]):
+    regions = []
+    for one in answer.evidence:
+        region = _region(one, slot.here, slot.there)
+        if region is None:
+            return None
+        regions.append(region)
+    found = _one_candidate(slot, regions)
+    if found is None or not _is_alone(slot, answer, found[0]):
         return None
-    candidate, evidence, named = chosen
-    if not _is_alone(slot, answer, named):
-        return None
+    candidate, evidence = found
     return Answer(
         slot.view.key.key_id,
         (candidate.value,),
@@ -85,61 +90,70 @@ def read(slot: Slot, answer: Answer) -> Answer | None:
     )
 
 
-def _only_one(
-    slot: Slot, regions: Sequence[Region]
-) -> tuple[Candidate, tuple[Evidence, ...], list[Candidate]] | None:
-    """The one candidate that stands in every region, its words there, and all that stand in any."""
-    standing = [(one, evidence_of(slot.document, one)) for one in slot.candidates]
-    inside = [
-        (one, [found for found in words if any(region.holds(found) for region in regions)])
-        for one, words in standing
-    ]
-    inside = [(one, found) for one, found in inside if found]
-    longest = [
-        (one, found) for one, found in inside if not all(_is_part(each, inside, one) for each in found)
-    ]
-    if len({fold(one.value) for one, _ in longest}) != 1:
-        return None
-    [(candidate, words), *_] = longest
-    if not all(any(region.holds(found) for found in words) for region in regions):
-        return None
-    return candidate, tuple(words), [one for one, _ in inside]
+def _words(answer: Answer) -> list[str]:
+    return [one.words for one in answer.evidence]
 
 
-def _is_part(words: Evidence, inside: Iterable[tuple[Candidate, list[Evidence]]], of: Candidate) -> bool:
-    """Whether words are part of longer ones of another candidate ("Blue" of "Navy Blue")."""
-    return any(
-        found.source_field == words.source_field
-        and found.start <= words.start
-        and words.end <= found.end
-        and found.end - found.start > words.end - words.start
-        for one, others in inside
-        if one is not of
-        for found in others
-    )
+def _stands(words: str, document: Document) -> bool:
+    """Whether words stand in a text, whatever their case; those of a script with blanks as words of their own."""
+    folded, text = fold(words), fold(document.text)
+    if not folded.isascii():
+        return folded in text
+    return bool(folded) and bool(re.search(rf"(?<![a-z0-9]){re.escape(folded)}(?![a-z0-9])", text))
 
 
-def _is_alone(slot: Slot, answer: Answer, named: Iterable[Candidate]) -> bool:
-    """Whether the item names nothing else anew, and the reference's value no more.
+def _one_candidate(slot: Slot, regions: Sequence[Region]) -> tuple[Candidate, tuple[Evidence, ...]] | None:
+    """The candidate that fills every region, and its words there; None where there is none, or another one as well."""
+    found: dict[str, tuple[Candidate, tuple[Evidence, ...]]] = {}
+    for candidate in filter(lambda one: _may_fill(slot.view, one), slot.candidates):
+        words = evidence_of(slot.document, candidate)
+        filling = [one for one in words if any(_fills(one, region, slot.here) for region in regions)]
+        if all(any(region.holds(one) for one in filling) for region in regions):
+            found.setdefault(fold(candidate.value), (candidate, tuple(filling)))
+    return next(iter(found.values())) if len(found) == 1 else None
 
-    Codes are told apart by their places alone: an item has several, and all of them are its own.
+
+def _may_fill(view: KeyView, candidate: Candidate) -> bool:
+    """Known values alone, and what a rule has read: of a phrase nobody knows where it ends."""
+    is_read = view.rule.computes or view.key.value_kind == "identifier"
+    return candidate.position >= 0 or (is_read and "extracted" in candidate.sources)
+
+
+def _fills(words: Evidence, region: Region, here: Listing) -> bool:
+    """Whether words are all that a region says, but for articles and punctuation."""
+    if not region.holds(words):
+        return False
+    raw = field_text(region.source_field, here) or ""
+    beside = [raw[region.start : words.start], raw[words.end : region.end]]
+    left = [fold(word[0]) for text in beside for word in _WORD.finditer(text) if word[0][0].isalnum()]
+    return FILLING.issuperset(left)
+
+
+def _is_alone(slot: Slot, answer: Answer, candidate: Candidate) -> bool:
+    """Whether the item names nothing else anew.
+
+    An item has several codes, all of them its own: they are told apart by their places, and by how they are made up.
     """
     if slot.view.key.value_kind == "identifier":
-        return True
+        return shape(candidate.value) == shape(answer.values[0])
     here, there = (set(note) for note in slot.notes)
-    return (here - there) <= set(_noted(slot.view, named)) and here.isdisjoint(
-        _noted_answer(slot.view, answer)
-    )
+    own: set[Hashable] = {candidate.position, ("computed", candidate.value)}
+    return (here - there) <= own | _parts(slot.view, candidate)
 
 
-def _noted(view: KeyView, candidates: Iterable[Candidate]) -> list[Hashable]:
-    return [note for one in candidates for note in (one.position, ("computed", one.value))]
+def _parts(view: KeyView, candidate: Candidate) -> set[Hashable]:
+    """Known values that stand in a longer one ("Blue" of "Navy Blue")."""
+    whole = f" {fold(candidate.value)} "
+    return {place for place, value in enumerate(view.values) if f" {fold(value.text)} " in whole}
 
 
-def _noted_answer(view: KeyView, answer: Answer) -> list[Hashable]:
-    ids = set(answer.value_ids) - {""}
-    places: list[Hashable] = [place for place, value in enumerate(view.values) if value.value_id in ids]
-    return [*places, *(("computed", value) for value in answer.values)]
+def shape(code: str) -> str:
+    """How a code is made up of letters, digits and signs.
+
+    >>> shape("M-300Y"), shape("MX-41Z"), shape("20cm"), shape("2024")
+    ('A-9A', 'A-9A', '9A', '9')
+    """
+    return _DIGITS.sub("9", _LETTERS.sub("A", code))
 
 
 def _region(evidence: Evidence, here: Listing, there: Listing) -> Region | None:
@@ -152,7 +166,7 @@ def _region(evidence: Evidence, here: Listing, there: Listing) -> Region | None:
         return Region(name, 0, len(other))
     places, others = list(_WORD.finditer(raw)), list(_WORD.finditer(other))
     before, after = [fold(word[0]) for word in places], [fold(word[0]) for word in others]
-    if _pairs(before, after) > MOST_PAIRS:
+    if max(len(before), len(after)) > MOST_WORDS or _pairs(before, after) > MOST_PAIRS:
         return None
     first = next((at for at, word in enumerate(places) if word.end() > evidence.start), len(places))
     last = next((at for at, word in enumerate(places) if word.start() >= evidence.end), len(places))

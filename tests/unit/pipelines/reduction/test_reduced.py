@@ -235,6 +235,15 @@ def test_what_an_unchanged_sibling_was_lent_it_does_not_hand_on(tmp_path):
     assert s2d.discriminator.prompts
 
 
+def test_a_witness_that_cannot_lend_makes_nobody_wait(tmp_path):
+    family = [mug(f"i{n}", "Red mug", TEXT) for n in range(8)]
+    twice = [family[0], *(replace(one, description=f"ceramic, {TEXT}") for one in family[1:])]
+    _, again, _, s2d = second_run(tmp_path, twice, family=family)
+    assert all(one["material"].values == ("Ceramic",) for one in again)
+    # Of one item, and there once more, as the model's replies are none.
+    assert sum("Material" in prompt for prompt in s2d.discriminator.prompts) == 2
+
+
 def test_another_model_computes_again_what_it_answered(tmp_path):
     _, _, usage, _ = second_run(tmp_path, FAMILY, model="m2 + d")
     assert usage.pairs["unchanged"] == 0

@@ -122,7 +122,7 @@ def test_what_several_siblings_changed_alike_is_asked_of_the_first_of_them():
 
 def test_a_colour_that_two_siblings_have_is_asked_once(tmp_path):
     text = "A sturdy ceramic cup for every day of the week. Dishwasher safe. It stands 12 cm tall."
-    titles = ("Red mug", "Navy blue mug", "Navy blue mug, new", "Red mug, new")
+    titles = ("Red mug", "Mug in navy blue", "Mug in navy blue, new", "Red mug, new")
     s2d = recogniser(tmp_path, Reduction(task_b="0.99"))
     found, usage = asyncio.run(s2d.recognise([mug(f"i{n}", title, text) for n, title in enumerate(titles)]))
     colours = [next(one for one in item.answers if one.key_id == "colour") for item in found]

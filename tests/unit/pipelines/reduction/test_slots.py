@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.reduction import slots
 from pipelines.reduction.config import Reduction
+from schemas.knowledge import Evidence
 from tests.unit.pipelines.reduction.mugs import mug, recogniser
 
 TASK_B = Reduction(task_b="0.99")
@@ -65,7 +66,9 @@ def test_a_merchants_attribute_is_a_place(tmp_path):
         ),  # the reference's value is named as well
         ("Navy blue red mug", ABOUT),  # two values stand there
         ("Not navy blue mug", ABOUT),  # a negation came
+        ("Never navy blue mug", ABOUT),  # a word that may be one
         ("Teal mug", ABOUT),  # no candidate of the key
+        ("Navy blue and white mug", ABOUT),  # not that alone
         ("Navy blue mug" + " mug" * 200, ABOUT),  # aligning would take long
     ],
 )
@@ -74,6 +77,43 @@ def test_what_cannot_be_told_is_asked(tmp_path, title, description):
     answers, prompts = second_of(tmp_path, first, mug("i2", title, description))
     assert not answers["colour"].source.startswith("aligned")
     assert any("Colour" in prompt for prompt in prompts)
+
+
+@pytest.mark.parametrize(
+    "title", ["Mug, 9 cm wide", "Mug, under 9 cm", "Mug, lid 9 cm", "Mug, 9 cm and 12 cm"]
+)
+def test_words_beside_a_measure_may_make_it_another_one(tmp_path, title):
+    answers, _ = second_of(tmp_path, mug("i1", "Mug, 12 cm", ABOUT), mug("i2", title, ABOUT))
+    assert not answers["height"].source.startswith("aligned")
+
+
+@pytest.mark.parametrize(
+    ("title", "description"),
+    [
+        ("Red mug 350ml", ABOUT),  # no code
+        ("Red mug BX-9902", ABOUT),  # made up otherwise
+        ("Red mug M-410Z", f"{ABOUT} Fits M-300Y."),  # the reference's code stands there too
+    ],
+)
+def test_what_is_made_up_otherwise_is_no_code_of_the_family(tmp_path, title, description):
+    first = mug("i1", "Red mug M-300Y", ABOUT)
+    answers, _ = second_of(tmp_path, first, mug("i2", title, description))
+    assert not answers["model"].source.startswith("aligned")
+
+
+def test_a_merchants_attribute_must_say_the_value_alone(tmp_path):
+    first = mug("i1", "Mug", ABOUT, attributes={"colour": "red"})
+    second = mug("i2", "Mug", ABOUT, attributes={"colour": "not navy blue"})
+    answers, _ = second_of(tmp_path, first, second)
+    assert not answers["colour"].source.startswith("aligned")
+
+
+def test_hostile_length_is_not_aligned(tmp_path):
+    texts = [" ".join(f"w{n} {letter}{n}" for n in range(6_000)) for letter in "ab"]
+    found = slots._region(
+        Evidence("Red", "description", 0, 2, "w0"), mug("i2", "x", texts[1]), mug("i1", "x", texts[0])
+    )
+    assert found is None
 
 
 def test_what_a_reference_was_lent_is_no_place(tmp_path):
