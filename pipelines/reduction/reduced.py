@@ -55,6 +55,7 @@ from pipelines.reduction.references import Reference, references
 from pipelines.reduction.search_batches import similar_of_many
 from pipelines.reduction.siblings import told_of
 from pipelines.reduction.slots import Slot, read
+from pipelines.reduction.witnesses import Whole, few_witnesses
 from schemas.knowledge import KnowledgeRow
 from schemas.listing import Listing
 from udfs.document import Document, document
@@ -131,21 +132,34 @@ class ReducedS2D(S2D):
                 found[place] = whole(listing, guess, known)
         left = [place for place, answers in enumerate(found) if answers is None]
         if left:
-            wanted = [*left, *self._witnesses(listings, left)]
+            wanted = [*left, *self._witnesses(listings, left, holds)]
             for job in await self._compute([(place, listings[place]) for place in wanted], holds, usage):
                 found[job.place] = whole(job.listing, job.guess, job.known)
         return [answers for answers in found if answers is not None], usage
 
-    def _witnesses(self, listings: Sequence[Listing], left: Sequence[int]) -> list[int]:
-        """Items that are known whole, of families of which others are left: they may answer for these."""
+    def _witnesses(
+        self, listings: Sequence[Listing], left: Sequence[int], holds: Mapping[int, Held]
+    ) -> list[int]:
+        """Items that are known whole, of families of which others are left: those few that may answer for these."""
         if not self.reduction.task_b:
             return []
-        computed, families = set(left), {listings[place].spu_id for place in left}
-        return [
-            place
-            for place, listing in enumerate(listings)
-            if place not in computed and listing.spu_id and listing.spu_id in families
-        ]
+        families: dict[str, list[int]] = defaultdict(list)
+        changed: dict[str, list[int]] = defaultdict(list)
+        for place, listing in enumerate(listings):
+            if listing.spu_id:
+                (families if place in holds else changed)[listing.spu_id].append(place)
+        computed = set(left)
+        chosen: set[int] = set()
+        for spu_id, places in families.items():
+            members = [place for place in places if place not in computed]
+            asking = [place for place in places if place in computed]
+            if members and (asking or changed[spu_id]):
+                chosen |= few_witnesses(
+                    [Whole(place, listings[place], *holds[place]) for place in members],
+                    [Whole(place, listings[place], *holds[place]) for place in asking],
+                    self.views,
+                )
+        return sorted(chosen)
 
     def _known_category(self, listing: Listing) -> CategoryGuess | None:
         """The category that a listing names, or that was predicted of it before and still is; None: to be predicted."""

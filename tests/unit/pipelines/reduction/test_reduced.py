@@ -235,6 +235,14 @@ def test_what_an_unchanged_sibling_was_lent_it_does_not_hand_on(tmp_path):
     assert s2d.discriminator.prompts
 
 
+def test_few_of_a_large_family_are_encoded_once_more(tmp_path):
+    family = [mug(f"i{n:02}", "Red mug" if n % 3 else "Mug in Navy blue", TEXT) for n in range(30)]
+    changed = [*family[:-1], replace(family[-1], title="Navy blue mug")]
+    _, again, usage, s2d = second_run(tmp_path, changed, family=family)
+    assert again[-1]["colour"].values == ("Navy Blue",) and s2d.discriminator.prompts == []
+    assert 2 <= usage.tokens["encoded_texts"] <= 3
+
+
 def test_a_witness_that_cannot_lend_makes_nobody_wait(tmp_path):
     family = [mug(f"i{n}", "Red mug", TEXT) for n in range(8)]
     twice = [family[0], *(replace(one, description=f"ceramic, {TEXT}") for one in family[1:])]
