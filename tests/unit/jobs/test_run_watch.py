@@ -10,9 +10,10 @@ import sys
 import pytest
 
 WATCH = """
-import subprocess, sys
+import signal, subprocess, sys
 from pathlib import Path
 from jobs.run_watch import watch
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts the tests in the background ignores it
 job = subprocess.Popen(["sleep", "600"], start_new_session=True)
 print(job.pid, flush=True)
 watch(job, Path(sys.argv[1]), "2026-11-01")
