@@ -27,21 +27,11 @@ def merge_component(
 ) -> Component:
     """Describe the streaming merge over one warehouse; `options` are further ones of `jobs.streaming.merge`."""
     port = int(env.get(PORT_VARIABLE, DEFAULT_PORT))
-    place = ["--host", config.stack.host, "--port", str(port)]
-    gives = ["--gives-way", str(GIVES_WAY)]
+    place = ["--host", config.stack.host, "--port", str(port), "--gives-way", str(GIVES_WAY)]
     argv = [str(ENGINES_PYTHON), "-m", "jobs.streaming.merge", "--warehouse", str(warehouse.absolute())]
     return Component(
         name=NAME,
-        argv=(
-            *argv,
-            "--kafka",
-            config.kafka_servers,
-            "--master",
-            f"local[{THREADS},4]",
-            *gives,
-            *place,
-            *options,
-        ),
+        argv=(*argv, "--kafka", config.kafka_servers, "--master", f"local[{THREADS},4]", *place, *options),
         env={**job_environment(), "PYTHONUNBUFFERED": "1"},
         ports=(Port(port, PORT_VARIABLE),),
         needs=(

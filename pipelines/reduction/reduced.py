@@ -144,19 +144,18 @@ class ReducedS2D(S2D):
         if not self.reduction.task_b:
             return []
         families: dict[str, list[int]] = defaultdict(list)
-        changed: dict[str, list[int]] = defaultdict(list)
         for place, listing in enumerate(listings):
             if listing.spu_id:
-                (families if place in holds else changed)[listing.spu_id].append(place)
+                families[listing.spu_id].append(place)
         computed = set(left)
         chosen: set[int] = set()
-        for spu_id, places in families.items():
+        for places in families.values():
+            changed = [place for place in places if place in computed]
             members = [place for place in places if place not in computed]
-            asking = [place for place in places if place in computed]
-            if members and (asking or changed[spu_id]):
+            if members and changed:
                 chosen |= few_witnesses(
                     [Whole(place, listings[place], *holds[place]) for place in members],
-                    [Whole(place, listings[place], *holds[place]) for place in asking],
+                    [Whole(place, listings[place], *holds[place]) for place in changed if place in holds],
                     self.views,
                 )
         return sorted(chosen)

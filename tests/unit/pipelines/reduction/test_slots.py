@@ -111,9 +111,14 @@ def test_a_merchants_attribute_must_say_the_value_alone(tmp_path):
 def test_hostile_length_is_not_aligned(tmp_path):
     texts = [" ".join(f"w{n} {letter}{n}" for n in range(6_000)) for letter in "ab"]
     found = slots._region(
-        Evidence("Red", "description", 0, 2, "w0"), mug("i2", "x", texts[1]), mug("i1", "x", texts[0])
+        Evidence("Red", "description", 3, 5, "a0"), mug("i2", "x", texts[1]), mug("i1", "x", texts[0])
     )
     assert found is None
+    short = [" ".join(text.split()[:20]) for text in texts]
+    place = slots._region(
+        Evidence("Red", "description", 3, 5, "a0"), mug("i2", "x", short[1]), mug("i1", "x", short[0])
+    )
+    assert place == slots.Region("description", 3, 5)
 
 
 def test_what_a_reference_was_lent_is_no_place(tmp_path):
