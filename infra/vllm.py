@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from infra.vllm_forced import begun_with, forced
 from infra.vllm_http import HttpServer, ServerConfig
 from schemas.inference import BadReply, Completion, InferenceError, RequestRefused, ServerUnavailable, Token
 
@@ -137,19 +138,22 @@ class CompletionClient(Client):
     ) -> Completion:
         """The greedy continuation of a prompt, held to `regex` or `json_schema` where given.
 
+        What `regex` forces a reply to begin with is sent with the prompt: it is part of the reply, though not of its count.
         `logprobs` is how many of the likeliest tokens to report at each place (at most 20); 0: none.
         Errors: ServerUnavailable, RequestRefused (e.g. prompt too long), BadReply.
         """
+        begun, rest = ("", None) if regex is None else forced(regex)
         body: dict[str, Any] = {
             "model": self.model,
-            "prompt": sendable(prompt),
+            "prompt": sendable(prompt + begun),
             "max_tokens": max_tokens,
             "temperature": 0,
         }
         if logprobs:
             body["logprobs"] = logprobs
-        body.update(constraint(regex, json_schema))
-        return _completion(await self._server.post("/completions", body), with_tokens=logprobs > 0)
+        body.update(constraint(rest, json_schema))
+        reply = _completion(await self._server.post("/completions", body), with_tokens=logprobs > 0)
+        return begun_with(begun, reply)
 
 
 async def gather_or_cancel(calls: Sequence[Any]) -> list[Any]:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from aiohttp import web
 
-from infra.fake_vllm import FakeVllm
+from infra.fake_vllm import FakeVllm, asked_of
 from pipelines.models.vector_file import VectorFile, load_vectors
 from udfs.prompts import COMPUTED, NONE
 from udfs.replies import AND, END, MOST_VALUES
@@ -205,8 +205,9 @@ class StubVllm(FakeVllm):
         return np.asarray(row / np.linalg.norm(row), np.float32)
 
     async def _complete(self, request: web.Request) -> web.Response:
-        prompt = (await request.json())["prompt"]
-        pieces, reply = _PIECE.findall(prompt), str(self.answer(prompt))
+        sent = (await request.json())["prompt"]
+        prompt, begun = asked_of(sent)
+        pieces, reply = _PIECE.findall(sent), str(self.answer(prompt)).removeprefix(begun)
         said = len(_PIECE.findall(reply)) + reply.count(END)
         self._waiting += 1
         async with self._device:

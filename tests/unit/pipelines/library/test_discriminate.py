@@ -56,14 +56,16 @@ def test_verdicts_come_in_order_whatever_the_keys_a_request(keys: int, requests:
     assert len(fake.requests) == usage.tokens["requests"] == requests
     assert usage.pairs == {"discriminator": 5}
     replies = write_reply(QUESTIONS, [by_name(question.key_name) for question in QUESTIONS])
-    assert usage.tokens["completion_tokens"] == len(replies)  # the fake's tokens are characters
+    forced = sum(len(f"{one.key_name}:") for one in QUESTIONS[::keys])  # sent with the prompt
+    assert usage.tokens["completion_tokens"] == len(replies) - forced  # the fake's tokens are characters
 
 
 def test_the_request_is_held_to_its_candidates() -> None:
     fake = FakeVllm(answer=says(by_name))
     ask(fake, QUESTIONS[:2])
     value = "(red|cotton|color one)"
-    regex = rf"Material: (red|cotton|material one|none)\nColor: (none|{value}(; {value}){{0,2}})\n"
+    regex = rf" (red|cotton|material one|none)\nColor: (none|{value}(; {value}){{0,2}})\n"
+    assert fake.requests[0]["prompt"].endswith("\nReply:\nMaterial:")
     assert fake.requests[0]["structured_outputs"] == {"regex": regex}
 
 
