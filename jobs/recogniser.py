@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from infra.faiss import FaissSearch
 from infra.local.config import load_config
-from infra.vllm import CompletionClient, EncoderClient
+from infra.vllm import EncoderClient
+from jobs.discriminators import open_text_model, text_model_id
 from jobs.images import image_settings, open_images
 from jobs.models import ANY, ScorerParts, dirs_of, open_models, require_served, role_dirs
 from pipelines.apps.recognise_set import EvaluationOptions
@@ -26,6 +27,7 @@ from pipelines.ontology.make_release import make_release, release_folder
 from pipelines.ontology.release import Release, open_release
 from pipelines.ontology.store import OntologyStore, Source
 from pipelines.reduction.config import NOTHING_REDUCED, Reduce, require_no_images
+from udfs.prompts import MOST_KEYS
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,7 +44,7 @@ def default_config(
     """Recognition by the local stack and the current model version; AIIC_* variables override both.
 
     AIIC_ENCODER_URL, AIIC_DISCRIMINATOR_URL: servers anywhere. `jobs.models` has those of models, `jobs.images` those of
-    images. `precision`: the one wanted, 0 for the best F1. Errors: RegistryError; ValueError for images with `reduce`.
+    images. AIIC_KEYS_PER_REQUEST: keys that one prompt asks about, 8. `precision`: the one wanted, 0 for the best F1. Errors: RegistryError; ValueError for images with `reduce`.
     """
     require_no_images(reduce, images)
     local = load_config(env=os.environ)
@@ -53,14 +55,22 @@ def default_config(
         encoder_url=os.environ.get("AIIC_ENCODER_URL", f"{local.url(local.encoder)}/v1"),
         discriminator_url=os.environ.get("AIIC_DISCRIMINATOR_URL", f"{local.url(local.discriminator)}/v1"),
         discriminator=discriminator,
+        keys_per_request=_keys_per_request(os.environ.get("AIIC_KEYS_PER_REQUEST", "8")),
         images=image_settings(images, discriminator, os.environ),
         reduce=reduce,
     )
 
 
-def open_recogniser(config: RecogniserConfig) -> Recogniser:
+def _keys_per_request(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_KEYS:
+        raise ValueError(f"AIIC_KEYS_PER_REQUEST is {text!r}: give a number from 1 to {MOST_KEYS}")
+    return int(text)
+
+
+def open_recogniser(config: RecogniserConfig, admits: bool = False) -> Recogniser:
     """Open everything that recognition needs, and ask both servers which model they have.
 
+    `admits`: the discriminator is given as much at once as it says it can take, see `open_text_model`.
     Errors: Damaged, ModelsDamaged, RankerDamaged, CalibrationError; ServerUnavailable; ModelMismatch for a server with
     another model than the version's; the first `recognise` raises ModelMismatch for an encoder
     that did not make the release.
@@ -76,9 +86,7 @@ def open_recogniser(config: RecogniserConfig) -> Recogniser:
     encoder = EncoderClient(
         config.encoder_url, timeout_s=config.request_timeout_s, concurrency=config.concurrency
     )
-    text_model = CompletionClient(
-        config.discriminator_url, timeout_s=config.request_timeout_s, concurrency=config.concurrency
-    )
+    text_model = open_text_model(config, admits)
 
     async def close() -> None:
         await encoder.close()
@@ -94,7 +102,7 @@ def open_recogniser(config: RecogniserConfig) -> Recogniser:
         model,
         encoder_id,
         encoder.embed,
-        text_model,
+        text_model.discriminator,
         close,
         point=models.point,
         scorer=_scorer(models.scorer, release, encoder_id),
@@ -119,8 +127,7 @@ async def _model_ids(config: RecogniserConfig) -> tuple[str, str]:
         encoder_id = await encoder.model_id()
     if config.discriminator == "off":
         return encoder_id, "no discriminator"
-    async with CompletionClient(config.discriminator_url, timeout_s=config.request_timeout_s) as text_model:
-        return encoder_id, await text_model.model_id()
+    return encoder_id, await text_model_id(config)
 
 
 def open_evaluation_recogniser(ontology_dir: Path, options: EvaluationOptions) -> Recogniser:

@@ -41,9 +41,11 @@ def open_reduced(
 ) -> ReducedS2D:
     """A recogniser that leaves out what `reduction` allows; see `ReducedS2D` for the rest.
 
+    With a `flow`, the discriminator is given as much at once as it says it can take.
+
     Errors: those of `open_recogniser`; RelevanceDamaged, and ModelMismatch where the heads learned from another encoder.
     """
-    opened = open_recogniser(config)
+    opened = open_recogniser(config, admits=flow is not None)
     if not isinstance(opened, S2D):
         raise TypeError(f"{type(opened).__name__} cannot be reduced: only S2D can")
     parts = {part.name: getattr(opened, part.name) for part in fields(S2D) if part.init}

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from infra.http_look import NoAnswer, get_text
+from jobs.discriminators import load_of, replicas_of
 from pipelines.library.recogniser import RecogniserConfig
-from pipelines.reduction.admission import ServerLoad, server_load
+from pipelines.reduction.admission import ServerLoad, together
 from schemas.report import SERVER_HITS, SERVER_QUERIES
-
-TIMEOUT_S = 5.0
 
 
 def prefix_cache(config: RecogniserConfig) -> ServerLoad | None:
-    """What the discriminator's server says of itself; None where none is asked, or it is no vLLM that tells."""
+    """What the discriminator's servers say of themselves; None where none is asked, or one is no vLLM that tells."""
     if config.discriminator == "off":
         return None
-    address = config.discriminator_url.rstrip("/").removesuffix("/v1")
-    try:
-        return server_load(get_text(f"{address}/metrics", TIMEOUT_S))
-    except (NoAnswer, ValueError):
-        return None
+    found = [load_of(url) for url in replicas_of(config.discriminator_url)]
+    told = [load for load in found if load is not None]
+    return together(told) if len(told) == len(found) else None
 
 
 def cache_use(before: ServerLoad | None, after: ServerLoad | None) -> dict[str, int]:

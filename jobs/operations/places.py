@@ -76,5 +76,5 @@ def named_places(args: argparse.Namespace, local: Places) -> Places:
 
 
 def _root(url: str) -> str:
-    """The root of an address that may end in /v1."""
-    return url.rstrip("/").removesuffix("/v1").rstrip("/")
+    """The root of an address that may end in /v1; of several, as replicas have, the first."""
+    return url.partition(",")[0].strip().rstrip("/").removesuffix("/v1").rstrip("/")

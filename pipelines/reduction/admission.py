@@ -1,18 +1,23 @@
 """How many requests a model server is given at once, by what it says of itself: running, waiting, KV memory (L6).
 
-As TCP finds a line's width: one more while nothing waits and memory is free, three quarters of it when either fills up.
+As TCP finds a line's width: twice as many until something waits or memory fills up, from then on one more while neither does, and
+three quarters of it when either does. A server that does not say is given as many as ever.
 Source: paper section 4.3.3, "dynamically scheduled according to memory pressure"; the rule is ours.
 """
 
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from pipelines.library.discriminate import Discriminator
+from pipelines.reduction.flow import CHUNK
 from schemas.inference import Completion
 
 _GAUGE = re.compile(r"^(vllm:[a-z_]+)(?:\{[^}]*\})? ([0-9.eE+-]+)$", re.MULTILINE)
@@ -50,13 +55,24 @@ def server_load(metrics: str) -> ServerLoad:
     )
 
 
+def together(loads: Sequence[ServerLoad]) -> ServerLoad:
+    """The load of a fleet: counts add up, the KV share is the greatest. Errors: ValueError for no servers."""
+    return ServerLoad(
+        sum(one.running for one in loads),
+        sum(one.waiting for one in loads),
+        max(one.kv_used for one in loads),
+        sum(one.prefix_hits for one in loads),
+        sum(one.prefix_queries for one in loads),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class AdmissionConfig:
     """Bounds of the number of requests at once. `most_kv`: share of KV memory above which fewer are admitted."""
 
     least: int = 1
     most: int = 64
-    first: int = 4
+    first: int = 8
     most_waiting: float = 2.0
     most_kv: float = 0.9
     every_s: float = 0.5
@@ -64,12 +80,20 @@ class AdmissionConfig:
 
 @dataclass(slots=True)
 class Admission:
-    """Admits requests to one server. `limit` is how many at present. Belongs to one event loop."""
+    """Admits requests to one server, those of the oldest chunk first. `limit` is how many at present. Belongs to one event loop.
+
+    With the oldest first, chunks stay apart: while the first waits for nothing but search, the server has the next one's requests.
+    """
 
     config: AdmissionConfig
+    clock: Callable[[], float] = time.monotonic
     limit: int = 0
     under_way: int = 0
-    _free: asyncio.Condition = field(default_factory=asyncio.Condition)
+    is_short: bool = False  # whether a request had to wait since the last look
+    _is_new: bool = True
+    _looked_s: float = float("-inf")
+    _count: Iterator[int] = field(default_factory=itertools.count)
+    _waiting: list[tuple[int, int, asyncio.Future[None]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.limit = self.config.first
@@ -78,43 +102,59 @@ class Admission:
         """The limit after the server said how it is."""
         if load.waiting > self.config.most_waiting or load.kv_used > self.config.most_kv:
             self.limit = max(self.config.least, self.limit * 3 // 4)
-        elif self.under_way >= self.limit:
-            self.limit = min(self.config.most, self.limit + 1)
+            self._is_new = False
+        elif self.is_short:
+            self.limit = min(self.config.most, self.limit * 2 if self._is_new else self.limit + 1)
+        self.is_short = False
         return self.limit
 
     @asynccontextmanager
-    async def admitted(self) -> AsyncIterator[None]:
-        """Wait until there is room, and take it."""
-        async with self._free:
-            await self._free.wait_for(lambda: self.under_way < self.limit)
-            self.under_way += 1
+    async def admitted(self, chunk: int = 0) -> AsyncIterator[None]:
+        """Wait until there is room, and take it. `chunk`: which one asks; lower ones go first."""
+        place = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (chunk, next(self._count), place))
+        self._let_in()
         try:
+            await place
             yield
         finally:
-            async with self._free:
+            if place.done() and not place.cancelled():
                 self.under_way -= 1
-                self._free.notify_all()
+            self._let_in()
 
-    async def watch(self, read: Callable[[], Awaitable[ServerLoad]]) -> None:
-        """Follow the server until cancelled. Errors: those of `read`."""
-        while True:
-            load = await read()
-            async with self._free:
-                self.learn(load)
-                self._free.notify_all()
-            await asyncio.sleep(self.config.every_s)
+    async def look(self, read: Callable[[], Awaitable[ServerLoad | None]]) -> None:
+        """Learn what the server says, where the last look is some time ago. `read` gives None where it does not say."""
+        now_s = self.clock()
+        if now_s - self._looked_s < self.config.every_s:
+            return
+        self._looked_s = now_s
+        load = await read()
+        if load is not None:
+            self.learn(load)
+            self._let_in()
+
+    def _let_in(self) -> None:
+        while self._waiting and self.under_way < self.limit:
+            _, _, place = heapq.heappop(self._waiting)
+            if not place.done():  # else it was cancelled
+                self.under_way += 1
+                place.set_result(None)
+        self.is_short = self.is_short or bool(self._waiting)
 
 
 @dataclass(frozen=True, slots=True)
 class AdmittedDiscriminator:
-    """A `Discriminator` whose requests are admitted first."""
+    """A `Discriminator` whose requests are admitted first. `read`: what its server says of itself, None where it does not."""
 
     inner: Discriminator
     admission: Admission
+    read: Callable[[], Awaitable[ServerLoad | None]]
 
     async def complete(
         self, prompt: str, max_tokens: int, *, regex: str | None = None, logprobs: int = 0
     ) -> Completion:
         """See `Discriminator.complete`."""
-        async with self.admission.admitted():
-            return await self.inner.complete(prompt, max_tokens, regex=regex, logprobs=logprobs)
+        async with self.admission.admitted(CHUNK.get()):
+            reply = await self.inner.complete(prompt, max_tokens, regex=regex, logprobs=logprobs)
+        await self.admission.look(self.read)
+        return reply

@@ -19,7 +19,8 @@ from typing import TypeVar
 C = TypeVar("C")
 R = TypeVar("R")
 ENCODE, SEARCH, DISCRIMINATE = "encode", "search", "discriminate"
-_CHUNK: ContextVar[int] = ContextVar("chunk", default=-1)
+CHUNK: ContextVar[int] = ContextVar("chunk", default=-1)
+"""Which chunk a coroutine works for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Flow:
             try:
                 yield
             finally:
-                self.spans.append(Span(_CHUNK.get(), name, came_s, began_s, self.clock()))
+                self.spans.append(Span(CHUNK.get(), name, came_s, began_s, self.clock()))
 
     def take_spans(self) -> list[Span]:
         """The spans until now, which the flow forgets."""
@@ -87,7 +88,7 @@ class Flow:
             await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _one(self, number: int, chunk: C, work: Callable[[C], Awaitable[R]]) -> R:
-        _CHUNK.set(number)
+        CHUNK.set(number)
         return await work(chunk)
 
     async def _next(self, under_way: deque[asyncio.Task[R]]) -> R:

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 
 from pipelines.library.discriminate import Discriminator
-from schemas.inference import Completion
+from schemas.inference import Completion, ServerUnavailable
 
 OWN_MARK = "\nThis one: "
 """What `udfs.prompts.build_prefix` puts before what is an item's own; a test compares."""
 POINTS = 128
 SLACK = 1.25
+OUT_S = 30.0
 
 
 class Ring:
@@ -51,12 +53,18 @@ class Ring:
         """The replica that a key has whenever there is room."""
         return self._ring[self._first(key)][1]
 
-    def take(self, key: str) -> str:
-        """The replica for one request of a key, which counts as under way until `give` is called."""
-        total = sum(self._under_way.values()) + 1
-        most = math.ceil(self._slack * total / len(self.replicas))
+    def take(self, key: str, without: Container[str] = ()) -> str:
+        """The replica for one request of a key, which counts as under way until `give` is called.
+
+        `without`: replicas that do not answer. Errors: ValueError when none is left.
+        """
+        able = [name for name in self.replicas if name not in without]
+        if not able:
+            raise ValueError("no replica is left")
+        total = sum(self._under_way[name] for name in able) + 1
+        most = math.ceil(self._slack * total / len(able))
         at = self._first(key)
-        while self._under_way[self._ring[at][1]] >= most:
+        while self._ring[at][1] in without or self._under_way[self._ring[at][1]] >= most:
             at = (at + 1) % len(self._ring)
         name = self._ring[at][1]
         self._under_way[name] += 1
@@ -82,24 +90,52 @@ def family_of(prompt: str) -> str:
 
 
 class RoutedDiscriminator:
-    """A `Discriminator` over several replicas: a family's prompts go to one of them while it has room."""
+    """A `Discriminator` over several replicas: a family's prompts go to one of them while it has room.
 
-    def __init__(self, replicas: Mapping[str, Discriminator], slack: float = SLACK) -> None:
+    A replica that cannot be reached is left out for `out_s` seconds; what it was asked, another is.
+    """
+
+    def __init__(
+        self,
+        replicas: Mapping[str, Discriminator],
+        slack: float = SLACK,
+        out_s: float = OUT_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._replicas = dict(replicas)
         self._ring = Ring(list(replicas), slack=slack)
+        self._out_s, self._clock = out_s, clock
+        self._out_until_s: dict[str, float] = {}
         self.sent: Counter[str] = Counter()
         self.away: Counter[str] = Counter()
 
     async def complete(
         self, prompt: str, max_tokens: int, *, regex: str | None = None, logprobs: int = 0
     ) -> Completion:
-        """See `Discriminator.complete`; `away` counts the requests that another replica than their family's answered."""
-        async with self._place(family_of(prompt)) as replica:
-            return await self._replicas[replica].complete(prompt, max_tokens, regex=regex, logprobs=logprobs)
+        """See `Discriminator.complete`; `away` counts the requests that another replica than their family's answered.
+
+        Errors: ServerUnavailable when none can be reached.
+        """
+        family, tried = family_of(prompt), set[str]()
+        while True:
+            async with self._place(family, tried) as replica:
+                tried.add(replica)
+                try:
+                    return await self._replicas[replica].complete(
+                        prompt, max_tokens, regex=regex, logprobs=logprobs
+                    )
+                except ServerUnavailable:
+                    self._out_until_s[replica] = self._clock() + self._out_s
+                    if len(tried) == len(self._replicas):
+                        raise
 
     @asynccontextmanager
-    async def _place(self, family: str) -> AsyncIterator[str]:
-        replica = self._ring.take(family)
+    async def _place(self, family: str, tried: Set[str]) -> AsyncIterator[str]:
+        now_s = self._clock()
+        out = {name for name, until_s in self._out_until_s.items() if until_s > now_s}
+        # Who is out is asked all the same when all others have been.
+        without = tried | out if len(tried | out) < len(self._replicas) else tried
+        replica = self._ring.take(family, without)
         self.sent[replica] += 1
         self.away[replica] += replica != self._ring.home(family)
         try:

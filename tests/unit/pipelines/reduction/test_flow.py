@@ -159,34 +159,106 @@ def test_the_servers_own_figures_are_read():
         server_load("python_gc_objects_collected_total 5")
 
 
-def test_admission_opens_while_nothing_waits_and_closes_when_memory_fills():
-    admission = Admission(AdmissionConfig(least=2, most=10, first=4))
+def test_admission_doubles_until_something_waits_then_goes_up_by_one_and_closes_when_memory_fills():
+    admission = Admission(AdmissionConfig(least=2, most=20, first=4))
     free, full, queued = ServerLoad(4, 0, 0.2), ServerLoad(4, 0, 0.95), ServerLoad(4, 5, 0.2)
-    assert admission.learn(free) == 4  # nobody was held back: no reason for more
-    admission.under_way = 4
-    assert admission.learn(free) == 5
-    assert [admission.learn(full) for _ in range(4)] == [3, 2, 2, 2]
-    admission.under_way = 10
-    assert [admission.learn(free) for _ in range(10)][-1] == 10
-    assert admission.learn(queued) == 7
+
+    def learn(load: ServerLoad, times: int = 1) -> list[int]:
+        found = []
+        for _ in range(times):
+            admission.is_short = True
+            found.append(admission.learn(load))
+        return found
+
+    assert admission.learn(free) == 4  # nobody had to wait: no reason for more
+    assert learn(free, 2) == [8, 16]
+    assert learn(queued) == [12]
+    assert learn(free) == [13]
+    assert learn(full, 9)[-3:] == [2, 2, 2]
+    assert learn(free, 30)[-1] == 20
 
 
-def test_requests_wait_until_they_are_admitted():
-    model = Model()
-    loads = iter([ServerLoad(1, 0, 0.1)] * 3)
+def admitted(loads, **settings) -> tuple[Model, Admission]:
+    """Fifty requests, of a server that says these loads, one a look, the last from then on."""
+    model, left = Model(), list(loads)
 
-    async def read() -> ServerLoad:
-        return next(loads, ServerLoad(1, 9, 0.1))
+    async def read() -> ServerLoad | None:
+        return left.pop(0) if len(left) > 1 else left[0]
 
     async def run() -> Admission:
-        admission = Admission(AdmissionConfig(first=2, every_s=0.0))
-        admitted = AdmittedDiscriminator(model, admission)
-        watch = asyncio.ensure_future(admission.watch(read))
-        replies = await asyncio.gather(*(admitted.complete(str(n), 1) for n in range(50)))
+        admission = Admission(AdmissionConfig(**settings))
+        asked = AdmittedDiscriminator(model, admission, read)
+        replies = await asyncio.gather(*(asked.complete(str(n), 1) for n in range(50)))
         assert replies == [Completion("", (), 10, 0, 5)] * 50
-        watch.cancel()
         return admission
 
     admission = asyncio.run(run())
-    assert len(model.prompts) == 50 and 2 <= model.most_under_way <= 5
-    assert admission.under_way == 0
+    assert len(model.prompts) == 50 and admission.under_way == 0
+    return model, admission
+
+
+def test_requests_wait_until_they_are_admitted():
+    calm, queued = ServerLoad(1, 0, 0.1), ServerLoad(1, 9, 0.1)
+    model, admission = admitted([calm, calm, queued], first=2, every_s=0.0)
+    assert 4 <= model.most_under_way <= 8
+    assert admission.limit == 1
+
+
+def test_the_oldest_chunk_goes_first_and_a_cancelled_request_leaves_no_trace():
+    async def run() -> list[tuple[int, int]]:
+        admission, order = Admission(AdmissionConfig(first=1)), []
+
+        async def one(chunk: int, number: int) -> None:
+            async with admission.admitted(chunk):
+                order.append((chunk, number))
+                await asyncio.sleep(0)
+
+        tasks = [asyncio.ensure_future(one(chunk, n)) for chunk in (2, 0, 1) for n in range(2)]
+        await asyncio.sleep(0)
+        tasks[2].cancel()  # (0, 0), which waits
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert (admission.under_way, admission._waiting) == (0, [])
+        return order
+
+    assert asyncio.run(run()) == [(2, 0), (0, 1), (1, 0), (1, 1), (2, 1)]
+
+
+def test_a_request_that_fails_or_is_cancelled_under_way_gives_its_place_back():
+    async def run() -> None:
+        admission = Admission(AdmissionConfig(first=1))
+
+        async def one(seconds: float) -> None:
+            async with admission.admitted():
+                await asyncio.sleep(seconds)
+                raise ConnectionError
+
+        stuck = asyncio.ensure_future(one(60))
+        await asyncio.sleep(0)
+        assert admission.under_way == 1
+        stuck.cancel()
+        with pytest.raises(ConnectionError):
+            await one(0)
+        assert admission.under_way == 0
+
+    asyncio.run(run())
+
+
+def test_a_server_that_says_nothing_is_given_as_many_as_ever():
+    model, admission = admitted([None], first=3, every_s=0.0)
+    assert model.most_under_way == 3 and admission.limit == 3
+
+
+def test_the_server_is_looked_at_now_and_then_not_after_every_reply():
+    now, looks = [0.0], []
+
+    async def read() -> None:
+        looks.append(now[0])
+
+    async def run() -> None:
+        admission = Admission(AdmissionConfig(every_s=0.5), clock=lambda: now[0])
+        for _ in range(5):
+            await admission.look(read)
+            now[0] += 0.25
+
+    asyncio.run(run())
+    assert looks == [0.0, 0.5, 1.0]

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.reduction import router
 from pipelines.reduction.router import OWN_MARK, Ring, RoutedDiscriminator, family_of
-from schemas.inference import Completion
+from schemas.inference import Completion, ServerUnavailable
 from udfs.prompts import Question, build_prompt
 
 REPLICAS = [f"http://replica-{n}" for n in range(5)]
@@ -118,6 +118,35 @@ def test_a_failed_request_gives_its_place_back():
         with pytest.raises(ConnectionError):
             asyncio.run(routed.complete("x", 1))
     assert routed.sent["a"] == 3 and routed._ring.under_way == {"a": 0}
+
+
+class Gone:
+    async def complete(self, prompt, max_tokens, *, regex=None, logprobs=0):
+        raise ServerUnavailable("nobody answers")
+
+
+def test_what_a_dead_replica_was_asked_another_answers_and_it_is_left_alone_for_a_while():
+    now, alive = [0.0], Replica()
+    routed = RoutedDiscriminator({"a": Gone(), "b": alive}, out_s=30, clock=lambda: now[0])
+
+    async def ask():
+        for prompt in prompts(10, 2):
+            await routed.complete(prompt, 5)
+
+    asyncio.run(ask())
+    assert routed.sent["a"] == 1 and routed.sent["b"] == 20
+    now[0] = 31.0
+    asyncio.run(ask())
+    assert routed.sent["a"] == 2 and routed.sent["b"] == 40
+    assert routed._ring.under_way == {"a": 0, "b": 0}
+
+
+def test_a_fleet_of_which_none_answers_fails_as_one_server_does_each_asked_once():
+    routed = RoutedDiscriminator({"a": Gone(), "b": Gone(), "c": Gone()})
+    for tries in (1, 2):
+        with pytest.raises(ServerUnavailable):
+            asyncio.run(routed.complete("x", 1))
+        assert dict(routed.sent) == dict.fromkeys("abc", tries)
 
 
 @pytest.mark.parametrize(("replicas", "slack"), [([], 1.2), (["a", "a"], 1.2), (["a"], 0.9)])

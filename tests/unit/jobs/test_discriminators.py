@@ -1,0 +1,93 @@
+"""One address or several: prompts of a family go to one replica, each replica has the same model, each is given what it can take."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from infra.fake_vllm import FakeVllm
+from jobs.discriminators import load_of, open_text_model, replicas_of, text_model_id
+from jobs.recogniser import default_config
+from pipelines.ontology.errors import ModelMismatch
+from pipelines.reduction.admission import AdmittedDiscriminator
+from udfs.prompts import Question, build_prompt
+
+CALM = 'vllm:num_requests_running{engine="0"} 3.0\nvllm:num_requests_waiting{engine="0"} 0.0\n'
+CONFIG = replace(default_config(Path()), concurrency=2)
+COLOR = Question("color", "Color", "", ("red", "blue"), False)
+
+
+def asked(fakes: list[FakeVllm], count: int, admits: bool) -> list[int]:
+    """How many of the requests each server got, of `count` families with two each."""
+
+    async def run() -> list[int]:
+        async with AsyncExitStack() as stack:
+            for fake in fakes:
+                await stack.enter_async_context(fake)
+            config = replace(CONFIG, discriminator_url=",".join(fake.url for fake in fakes))
+            opened = open_text_model(config, admits)
+            prompts = [
+                build_prompt(f"Shared {n}", own, [COLOR]) for n in range(count) for own in ("one", "two")
+            ]
+            await asyncio.gather(*(opened.discriminator.complete(one, 9) for one in prompts))
+            await opened.close()
+            return [len(fake.requests) for fake in fakes]
+
+    return asyncio.run(run())
+
+
+def test_families_are_shared_out_over_replicas_and_stay_together() -> None:
+    fakes = [FakeVllm(), FakeVllm()]
+    sent = asked(fakes, 20, admits=False)
+    assert sum(sent) == 40 and min(sent) >= 8
+    families = [
+        {body["prompt"].split("Shared ")[1].split("\n")[0] for body in fake.requests} for fake in fakes
+    ]
+    assert len(families[0] & families[1]) < 10
+
+
+def test_as_many_at_once_as_configured_or_as_the_server_says_it_can_take() -> None:
+    fixed, silent, calm = FakeVllm(), FakeVllm(), FakeVllm()
+    calm.metrics = CALM
+    asked([fixed], 40, admits=False)
+    asked([silent], 40, admits=True)
+    asked([calm], 400, admits=True)
+    assert fixed.most_in_flight == silent.most_in_flight == 2
+    assert calm.most_in_flight > 2
+
+
+def test_without_admission_a_single_server_is_asked_directly() -> None:
+    assert isinstance(open_text_model(CONFIG, admits=True).discriminator, AdmittedDiscriminator)
+    assert not isinstance(open_text_model(CONFIG).discriminator, AdmittedDiscriminator)
+
+
+def model_of(*fakes: FakeVllm) -> str:
+    async def run() -> str:
+        async with AsyncExitStack() as stack:
+            for fake in fakes:
+                await stack.enter_async_context(fake)
+            return await text_model_id(replace(CONFIG, discriminator_url=",".join(f.url for f in fakes)))
+
+    return asyncio.run(run())
+
+
+def test_replicas_serve_one_model() -> None:
+    other = FakeVllm()
+    other.discriminator = "another"
+    assert model_of(FakeVllm(), FakeVllm()) == "fake-base+0123"
+    with pytest.raises(ModelMismatch, match="start all with the same one"):
+        model_of(FakeVllm(), other)
+
+
+@pytest.mark.parametrize("url", ["", " , ", "http://a/v1,http://a/v1/"])
+def test_addresses_that_cannot_be_are_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="address"):
+        replicas_of(url)
+
+
+def test_a_server_that_is_not_there_says_nothing_of_its_load() -> None:
+    assert load_of("http://127.0.0.1:9/v1") is None
