@@ -10,7 +10,7 @@ from schemas.knowledge import STATED, KnowledgeRow
 from schemas.report import CONFIDENCE_BINS, CategoryCoverage
 
 UNCHANGED, MOVED, DISCRIMINATOR = "unchanged", "moved", "discriminator"
-TAKEN = frozenset([UNCHANGED, MOVED, "sibling", "aligned", "neighbour", "relevance"])
+TAKEN = frozenset([UNCHANGED, MOVED, "sibling", "aligned", "neighbour", "twin", "relevance"])
 """Who answers without that anything is computed for the pair."""
 SOURCE_MARK = "; from "
 
@@ -89,7 +89,7 @@ class RunFigures:
 
 def who_answered(row: KnowledgeRow, run_id: str) -> str:
     """Who answered a pair: an earlier run (unchanged), the item's earlier text (moved), sibling, what stands at the place of a
-    sibling's value (aligned), neighbour, relevance model; else the discriminator where it was asked, else the method.
+    sibling's value (aligned), neighbour, another item with the same text (twin), relevance model; else the discriminator where it was asked, else the method.
 
     `run_id`: of the run that the row is a result of, "" for any.
     """

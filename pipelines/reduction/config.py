@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SKU, ATTRIBUTE, SHARED, FLOW, DIFFERENTIAL = "sku", "attribute", "shared", "flow", "differential"
-PARTS = (SKU, ATTRIBUTE, SHARED, FLOW, DIFFERENTIAL)
+SKU, ATTRIBUTE, CANDIDATES, SHARED = "sku", "attribute", "candidates", "shared"
+FLOW, DIFFERENTIAL = "flow", "differential"
+PARTS = (SKU, ATTRIBUTE, CANDIDATES, SHARED, FLOW, DIFFERENTIAL)
 OFF = "off"
-NAMED = {OFF: (), "paper": (SKU, ATTRIBUTE, SHARED, FLOW), "all": PARTS}
+NAMED = {OFF: (), "paper": (SKU, ATTRIBUTE, CANDIDATES, SHARED, FLOW), "all": PARTS}
 NEIGHBOUR_COSINE = 0.9
-TASK_A, TASK_B = "0.995", "0.999"
+TASK_A, TASK_B = "0.995", "0.995"
+LEAST_CHANCE = 0.002
 REDUCED = "; reduced: "
 """What stands in a model's id before the reduction that its answers depend on."""
 
@@ -24,6 +26,7 @@ class Reduction:
     `neighbour_cosine`: from which cosine on the nearest item of the category lends its results, 0 for never (L3).
     `task_a`, `task_b`: the recall at which the relevance model says which keys matter, and which a difference to a sibling
     touches, as its `thresholds` name it ("0.995"); "" for not asked (L4).
+    `least_chance`: of a pair that the model is asked about, candidates that the ranker gives less are not offered, 0 for all.
     `shared_first`: what siblings share comes first in the prompt, sentence by sentence, and the first of them is asked first (L5).
     """
 
@@ -31,10 +34,13 @@ class Reduction:
     task_a: str = ""
     task_b: str = ""
     shared_first: bool = False
+    least_chance: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.neighbour_cosine <= 1:
             raise ValueError(f"neighbour_cosine is {self.neighbour_cosine}: a cosine from 0 (off) to 1")
+        if not 0 <= self.least_chance < 1:
+            raise ValueError(f"least_chance is {self.least_chance}: a probability from 0 (off) to below 1")
 
     @property
     def lends(self) -> bool:
@@ -49,19 +55,20 @@ class Reduction:
     @property
     def is_off(self) -> bool:
         """Whether recognition is as it was."""
-        return not (self.lends or self.task_a or self.shared_first)
+        return not (self.lends or self.task_a or self.shared_first or self.least_chance)
 
     def said(self, relevance: str) -> str:
         """The reduction for a model's id: equal text, equal answers. `relevance`: the relevance model's own id.
 
-        >>> Reduction(task_a="0.995", task_b="0.999", shared_first=True).said("relevance 1#ab")
-        'task A 0.995, task B 0.999 with slots, relevance 1#ab, shared first'
+        >>> Reduction(task_a="0.995", task_b="0.995", shared_first=True).said("relevance 1#ab")
+        'task A 0.995, task B 0.995 with slots, relevance 1#ab, shared first'
         """
         parts = [
             f"neighbour {self.neighbour_cosine:g}" if self.neighbour_cosine else "",
             f"task A {self.task_a}" if self.task_a else "",
             f"task B {self.task_b} with slots" if self.task_b else "",
             relevance if self.needs_model else "",
+            f"candidates of {self.least_chance:g}" if self.least_chance else "",
             "shared first" if self.shared_first else "",
         ]
         return ", ".join(part for part in parts if part)
@@ -87,6 +94,7 @@ class Reduce:
             task_a=TASK_A if ATTRIBUTE in self.parts else "",
             task_b=TASK_B if ATTRIBUTE in self.parts else "",
             shared_first=SHARED in self.parts,
+            least_chance=LEAST_CHANCE if CANDIDATES in self.parts else 0.0,
         )
 
     @property
@@ -120,7 +128,7 @@ def reduce_of(text: str) -> Reduce:
     """Read `--reduce`: off, paper, all, or parts by name. Errors: ValueError, saying what there is.
 
     >>> reduce_of("paper"), str(reduce_of("differential,sku")), str(reduce_of("off"))
-    (Reduce(parts=('sku', 'attribute', 'shared', 'flow')), 'sku,differential', 'off')
+    (Reduce(parts=('sku', 'attribute', 'candidates', 'shared', 'flow')), 'sku,differential', 'off')
     """
     if text in NAMED:
         return Reduce(NAMED[text])

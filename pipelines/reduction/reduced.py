@@ -51,10 +51,12 @@ from pipelines.reduction.job import (
 )
 from pipelines.reduction.lend import SIBLING
 from pipelines.reduction.narrow import NarrowedViews
+from pipelines.reduction.offered import worth_offering
 from pipelines.reduction.references import Reference, references
 from pipelines.reduction.search_batches import similar_of_many
 from pipelines.reduction.siblings import told_of
 from pipelines.reduction.slots import Slot, read
+from pipelines.reduction.twins import TWIN, as_twin, twins
 from pipelines.reduction.witnesses import Whole, few_witnesses
 from schemas.knowledge import KnowledgeRow
 from schemas.listing import Listing
@@ -91,6 +93,8 @@ class ReducedS2D(S2D):
         whole, _, lending = self.model.partition(REDUCED)
         ranking, _, prompted = whole.rpartition(" + ")
         asked = f"{prompted} {self.config.keys_per_request} {self.reduction.shared_first}"
+        if self.reduction.least_chance:
+            asked += f" {self.reduction.least_chance:g}"
         said = f"{ranking} {self.config.discriminator} {self.config.top_k}"
         return Models(said, asked, lending or str(self.reduction))
 
@@ -131,10 +135,17 @@ class ReducedS2D(S2D):
             if len(known) == len(category.keys):
                 found[place] = whole(listing, guess, known)
         left = [place for place, answers in enumerate(found) if answers is None]
+        copies = twins(listings, left) if self.reduction.lends else {}
+        left = [place for place in left if place not in copies]
         if left:
             wanted = [*left, *self._witnesses(listings, left, holds)]
             for job in await self._compute([(place, listings[place]) for place in wanted], holds, usage):
                 found[job.place] = whole(job.listing, job.guess, job.known)
+        for place, other in copies.items():
+            if (answers := found[other]) is not None:  # always: who answers for another is computed or known
+                found[place] = as_twin(answers, listings[other], listings[place])
+                kept_before = len(holds[place][1]) if place in holds else 0
+                usage.pairs[TWIN] += len(answers.answers) - kept_before
         return [answers for answers in found if answers is not None], usage
 
     def _witnesses(
@@ -249,6 +260,7 @@ class ReducedS2D(S2D):
             started_s = time.perf_counter()
             opened = await asyncio.to_thread(self._read_slots, opened, asked, answers, usage)
             usage.seconds["reduce"] += time.perf_counter() - started_s
+        opened = worth_offering(opened, self.reduction.least_chance)
         async with self._stage(DISCRIMINATE):
             started_s = time.perf_counter()
             verdicts = await self._ask(opened, asked, usage)

@@ -55,7 +55,10 @@ def _drawn(spans: Sequence[Span], title: str) -> Figure:
     stages = dict.fromkeys(span.stage for span in spans)
     keys = [Patch(color=COLOURS.get(name, OTHER), label=name) for name in stages]
     axes.legend(
-        handles=[*keys, Patch(color=WAITS, label="waits for the stage")], loc="upper right", fontsize=8
+        handles=[*keys, Patch(color=WAITS, label="waits for the stage")],
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        fontsize=8,
     )
     figure.tight_layout()
     return figure

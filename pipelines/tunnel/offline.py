@@ -39,7 +39,7 @@ class ShardConfig:
     `whole_families`: a call holds whole SPUs where they fit, because its items answer for each other.
     """
 
-    chunk_rows: int = 16
+    chunk_rows: int = 32
     chunks_at_once: int = 4
     whole_families: bool = False
 

@@ -71,7 +71,7 @@ def _servers(args: argparse.Namespace, found: Items, singles: Items) -> Abstract
             Servers(args.encoder_url, args.discriminator_url, None, f"real: {args.discriminator_url}")
         )
     if not args.stub:
-        return real_servers(WORK)
+        return real_servers(WORK, args.block_tokens)
     speed = Speed(prefill=args.prefill, decode=args.decode)
     gold = found.shown_gold | singles.shown_gold
     return stub_servers(args.port or free_ports(1)[0], speed, gold, args.wrong, args.vectors, WORK)
@@ -128,6 +128,9 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, help="only write the texts that need vectors")
     parser.add_argument("--encoder-url", default="")
     parser.add_argument("--discriminator-url", default="")
+    parser.add_argument(
+        "--block-tokens", type=int, default=0, help="vLLM: tokens of a cached block, to compare"
+    )
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     if bool(args.encoder_url) != bool(args.discriminator_url):

@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from infra.demo.families import FamilyConfig, families, gold_rows, shared_share
 from infra.demo.tree import LEAVES
 from pipelines.reduction.config import NO_REDUCTION, Reduction, reduce_of
+from pipelines.tunnel.offline import ShardConfig
 from schemas.derive import parse_record
 from schemas.listing import Listing
 from udfs.document import document
 from udfs.prompts import as_data
 from udfs.text import fold
 
-CHUNK_ITEMS = 16
-ONE_IN = 100
+CHUNK_ITEMS = ShardConfig().chunk_rows
+ONE_IN, TURN = 100, 25
+TURNS = 4
 PAPER_REDUCTION = reduce_of("paper").reduction
 """As `aiic run --reduce paper` has it."""
 REDUCED = replace(PAPER_REDUCTION, shared_first=False)
@@ -34,19 +36,21 @@ class Variant:
     flows: bool = False
 
 
-CACHED = {"keys_per_request": 8, "cache": True}
 NAIVE = Variant("naive")
-PAPER = Variant("paper_parts", PAPER_REDUCTION, flows=True, **CACHED)
+PAPER = Variant("paper_parts", PAPER_REDUCTION, flows=True, cache=True)
+PAPER_8_KEYS = replace(PAPER, name="paper_parts_8_keys", keys_per_request=8)
 ALL = replace(PAPER, name="all", mode="cascade")
 VARIANTS = (
     NAIVE,
     Variant("reduction", REDUCED),
     Variant("reduction_sku", Reduction(neighbour_cosine=REDUCED.neighbour_cosine)),
     Variant("reduction_attribute", Reduction(task_a=REDUCED.task_a, task_b=REDUCED.task_b)),
-    Variant("cache", Reduction(shared_first=True), **CACHED),
-    Variant("cache_prefix", Reduction(shared_first=True), cache=True),
+    Variant("reduction_candidates", Reduction(least_chance=REDUCED.least_chance)),
+    Variant("cache", Reduction(shared_first=True), cache=True),
+    Variant("cache_8_keys", Reduction(shared_first=True), keys_per_request=8, cache=True),
     Variant("async", flows=True),
     PAPER,
+    PAPER_8_KEYS,
     Variant("cascade", mode="cascade"),
     ALL,
 )
@@ -54,12 +58,13 @@ VARIANTS = (
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """What is recognised: listings, family by family, and their labels."""
+    """What is recognised: listings, family by family, and their labels; and of each family a SKU that is not recognised."""
 
     families: list[list[Listing]]
     gold: Gold
     shared: float
     key_names: dict[str, str]
+    unseen: list[Listing]
 
     @property
     def shown_gold(self) -> dict[str, dict[str, list[str]]]:
@@ -69,7 +74,7 @@ class Items:
                 self.key_names[f"{listing.category_id}/{key_id}"]: list(map(fold, values))
                 for key_id, values in self.gold[listing.item_id].items()
             }
-            for listing in self.listings
+            for listing in (*self.listings, *self.unseen)
         }
 
     @property
@@ -79,16 +84,23 @@ class Items:
 
 
 def items_of(config: FamilyConfig) -> Items:
-    """Make families and their labels."""
-    made = list(families(config))
+    """Make families and their labels; families of one have nothing unseen."""
+    more = 1 if config.size > 1 else 0
+    made = list(families(replace(config, size=config.size + more)))
     gold: Gold = {}
     for draft in (draft for family in made for draft in family):
         for row in gold_rows(draft):
             gold.setdefault(str(row["item_id"]), {})[str(row["key_id"])] = list(row["values"])  # type: ignore[call-overload]
     listings = [[parse_record(Listing, draft.row) for draft in family] for family in made]
-    shares = [shared_share([draft.row for draft in family]) for family in made]
+    shares = [shared_share([draft.row for draft in family[: config.size]]) for family in made]
     names = {f"{leaf.category_id}/{key.key_id}": key.name for leaf in LEAVES for key in leaf.keys}
-    return Items(listings, gold, sum(shares) / max(1, len(shares)), names)
+    return Items(
+        [family[: config.size] for family in listings],
+        gold,
+        sum(shares) / max(1, len(shares)),
+        names,
+        [family[-1] for family in listings if more],
+    )
 
 
 def chunks_of(found: Items) -> Iterator[list[Listing]]:
@@ -105,17 +117,20 @@ def chunks_of(found: Items) -> Iterator[list[Listing]]:
         yield waiting
 
 
-def one_percent_changed(found: Items) -> Items:
-    """The items with one in a hundred, at least one, taking over the text of the next SKU of its family."""
-    changed, count = [], 0
-    for family in found.families:
+def one_percent_changed(found: Items, turn: int = 0) -> Items:
+    """The items with one in a hundred, at least one, saying what a SKU of its family says that was never recognised.
+
+    `turn`: which ones. Errors: ValueError for families of one.
+    """
+    changed, gold, count = [], dict(found.gold), ONE_IN - 1 - turn * TURN
+    for family, unseen in zip(found.families, found.unseen, strict=True):
         now = list(family)
         for place, listing in enumerate(family):
-            if count % ONE_IN == 0:
-                other = family[(place + 1) % len(family)]
-                now[place] = replace(
-                    listing, title=other.title, description=other.description, attributes=other.attributes
-                )
             count += 1
+            if count % ONE_IN == 0:
+                gold[listing.item_id] = gold[unseen.item_id]
+                now[place] = replace(
+                    listing, title=unseen.title, description=unseen.description, attributes=unseen.attributes
+                )
         changed.append(now)
-    return replace(found, families=changed)
+    return replace(found, families=changed, gold=gold)

@@ -57,12 +57,17 @@ def quality(runs: Runs) -> dict[str, float]:
 
 
 def repeated_calls(runs: Runs) -> dict[str, float]:
-    """Model calls of the second runs: of one in which nothing changed, and the share of the first run's where one percent did."""
+    """Model calls of the second runs: of one in which nothing changed, and the share of the first run's where one percent did.
+
+    The latter is the mean of runs in which other items changed: so few of them need much or little by chance.
+    """
     first = runs.get("paper_parts")
+    if first is None:
+        return {}
     found: dict[str, float] = {}
-    for name in CALLS:
-        again = runs.get(f"{SECOND}{name}")
-        if again is not None and first is not None:
-            calls = again["model_calls"]
-            found[name] = calls if name == CALLS[0] else round(calls / max(1, first["model_calls"]), 5)
+    if (again := runs.get(f"{SECOND}{CALLS[0]}")) is not None:
+        found[CALLS[0]] = again["model_calls"]
+    changed = [run["model_calls"] for name, run in runs.items() if name.startswith(f"{SECOND}{CALLS[1]}")]
+    if changed:
+        found[CALLS[1]] = round(sum(changed) / len(changed) / max(1, first["model_calls"]), 5)
     return found

@@ -24,6 +24,7 @@ import aiohttp
 from infra.demo.families import ONTOLOGY
 from infra.faiss import FaissSearch
 from infra.local import stack as local_stack
+from infra.local.component import Component
 from infra.local.config import load_config
 from infra.local.vllm import model_name, vllm_component
 from infra.vllm import EncoderClient
@@ -98,10 +99,10 @@ def stub_servers(
 
 
 @contextmanager
-def real_servers(folder: Path) -> Iterator[Servers]:
+def real_servers(folder: Path, block_tokens: int = 0) -> Iterator[Servers]:
     """Start vLLM's servers with the released models, on ports and with a state of their own; end them afterwards.
 
-    Errors: StackError for what is missing or does not start.
+    `block_tokens`: tokens of a block of the prefix cache, 0 for the stack's own. Errors: StackError for what is missing or does not start.
     """
     ports = dict(zip(("ENCODER", "DISCRIMINATOR", "PLAIN"), map(str, free_ports(3)), strict=True))
     own = {f"AIIC_{name}_PORT": port for name, port in ports.items() if name != "PLAIN"}
@@ -114,14 +115,20 @@ def real_servers(folder: Path) -> Iterator[Servers]:
     section = replace(config.discriminator, port=int(ports["PLAIN"]))
     plain = vllm_component("discriminator", section, config)
     plain = replace(plain, name=PLAIN, argv=(*plain.argv, "--no-enable-prefix-caching"), niceness=0)
-    wanted = [encoder, kept, plain]
+    wanted = [encoder, *(_with_blocks(one, block_tokens) for one in (kept, plain))]
     try:
         local_stack.up(config, wanted, print, env)
         said = f"{model_name(config.discriminator.model_dir)}, vLLM on CPU, {config.discriminator.threads} threads"
+        said += f", blocks of {block_tokens} tokens" if block_tokens else ""
         urls = [f"{config.url(one)}/v1" for one in (config.encoder, config.discriminator, section)]
         yield Servers(urls[0], urls[1], None, said, plain_url=urls[2], is_own=True)
     finally:
         local_stack.down(config, [one.name for one in wanted], print)
+
+
+def _with_blocks(server: Component, tokens: int) -> Component:
+    """A server whose prefix cache has blocks of so many tokens. The last of an option that is given twice counts."""
+    return replace(server, argv=(*server.argv, "--block-size", str(tokens))) if tokens else server
 
 
 async def wait_for(url: str, seconds_left: float = 300.0) -> None:

@@ -19,7 +19,7 @@ from pipelines.reduction.config import (
     ("text", "parts"),
     [
         ("off", ()),
-        ("paper", ("sku", "attribute", "shared", "flow")),
+        ("paper", ("sku", "attribute", "candidates", "shared", "flow")),
         ("all", PARTS),
         ("differential", ("differential",)),
         ("flow, sku,sku", ("sku", "flow")),
@@ -41,7 +41,8 @@ def test_anything_else_is_refused_with_what_there_is(text):
 def test_parts_mean_the_switches_of_a_recogniser():
     assert reduce_of("off").reduction == NO_REDUCTION == reduce_of("flow,differential").reduction
     assert reduce_of("sku").reduction == Reduction(neighbour_cosine=0.9)
-    assert reduce_of("attribute").reduction == Reduction(task_a="0.995", task_b="0.999")
+    assert reduce_of("attribute").reduction == Reduction(task_a="0.995", task_b="0.995")
+    assert reduce_of("candidates").reduction == Reduction(least_chance=0.002)
     assert reduce_of("shared").reduction == Reduction(shared_first=True)
     assert (reduce_of("flow").flows, reduce_of("flow").is_differential) == (True, False)
     assert (reduce_of("all").flows, reduce_of("all").is_differential) == (True, True)
@@ -57,6 +58,12 @@ def test_what_answers_depend_on_is_told_and_how_chunks_overlap_is_not():
     assert len(told) == 5
     assert "r 1#ab" in reduce_of("attribute").reduction.said("r 1#ab")
     assert "r 1#ab" not in reduce_of("sku").reduction.said("r 1#ab")
+
+
+@pytest.mark.parametrize("wrong", [{"least_chance": 1.0}, {"least_chance": -0.1}, {"neighbour_cosine": 1.1}])
+def test_what_is_no_chance_and_no_cosine_is_refused(wrong):
+    with pytest.raises(ValueError, match="from 0"):
+        Reduction(**wrong)
 
 
 def test_images_are_read_whole():

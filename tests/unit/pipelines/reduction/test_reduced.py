@@ -84,8 +84,10 @@ def test_what_is_taken_over_stands_in_the_items_own_words(tmp_path):
 
 def test_an_identifier_is_asked_where_the_texts_hold_other_codes(tmp_path):
     codes = ["", " M-300Y", ""]
+    titles = ["Red mug", "Red mug", "Red mug, new"]
     (first, other, same), _ = run(
-        recogniser(tmp_path, TASK_B), [mug(f"i{n}", "Red mug", TEXT + code) for n, code in enumerate(codes)]
+        recogniser(tmp_path, TASK_B),
+        [mug(f"i{n}", title, TEXT + code) for n, (title, code) in enumerate(zip(titles, codes, strict=True))],
     )
     assert first["model"].values == () and other["model"].values == ("M-300Y",)
     assert other["model"].source == "" and other["material"].source == "sibling i0"

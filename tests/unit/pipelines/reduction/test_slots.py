@@ -124,7 +124,7 @@ def test_hostile_length_is_not_aligned(tmp_path):
 def test_what_a_reference_was_lent_is_no_place(tmp_path):
     red = mug("i1", "Red mug", ABOUT)
     s2d = recogniser(tmp_path, TASK_B)
-    found, _ = asyncio.run(s2d.recognise([red, replace(red, item_id="i2")]))
+    found, _ = asyncio.run(s2d.recognise([red, replace(red, item_id="i2", title="Red mug, new")]))
     answer = {one.key_id: one for one in found[1].answers}["colour"]
     assert answer.source == "sibling i1"
     slot = slots.Slot(None, None, mug("i3", "Navy blue mug"), red, (None, None), ())  # type: ignore[arg-type]

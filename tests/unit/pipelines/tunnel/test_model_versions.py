@@ -106,7 +106,7 @@ def test_what_is_left_out_is_a_plan_of_its_own_but_not_how_chunks_overlap(tmp_pa
     }
     assert asked["flow"] == asked["off"] and asked["sku,flow"] == asked["sku"]
     assert len(set(asked.values())) == len(asked) - 2
-    larger = DailyConfig("2026-11-01", tmp_path, shard=ShardConfig(chunk_rows=32))
+    larger = DailyConfig("2026-11-01", tmp_path, shard=ShardConfig(chunk_rows=ShardConfig().chunk_rows + 1))
     reduced = replace(ASKED, reduce=reduce_of("sku"))
     assert inputs_of(larger, "d", Answers(FIRST), ASKED) == inputs_of(
         DailyConfig("2026-11-01", tmp_path), "d", Answers(FIRST), ASKED

@@ -1,0 +1,47 @@
+"""Items of a call whose text is the same, letter for letter: one is computed, its answers are the others' too (L3, B2).
+
+Many listings of a catalog are copies. Equal texts in equal categories are equal inputs, so this is no guess as a neighbour's
+answers are: identifiers and measures are the same, too. Source: paper section 4.3.1 (1) takes a similarity over a threshold; this is
+the part of it that cannot be wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from pipelines.library.answers import Answer, ItemAnswers
+from pipelines.reduction.lend import NEIGHBOUR, is_own
+from pipelines.tunnel.events import text_digest
+from schemas.listing import Listing
+
+TWIN = "twin"
+
+
+def twins(listings: Sequence[Listing], left: Collection[int]) -> dict[int, int]:
+    """By place of an item that need not be computed, the place of the one that answers for it.
+
+    `left`: who is to be computed. Who is not answers for those with its text; else the first of them does.
+    """
+    wanted = set(left)
+    known_first = sorted(range(len(listings)), key=lambda place: (place in wanted, place))
+    first: dict[str, int] = {}
+    found = {}
+    for place in known_first:
+        same = text_digest(replace(listings[place], item_id="", spu_id=None))
+        other = first.setdefault(same, place)
+        if other != place and place in wanted:
+            found[place] = other
+    return found
+
+
+def as_twin(answers: ItemAnswers, of: Listing, to: Listing) -> ItemAnswers:
+    """The answers of one item as those of another with the same text; who was lent an answer is still told."""
+    told = tuple(
+        replace(answer, method=NEIGHBOUR, source=_source(answer, of.item_id)) for answer in answers.answers
+    )
+    return replace(answers, item_id=to.item_id, answers=told)
+
+
+def _source(answer: Answer, item_id: str) -> str:
+    return f"{TWIN} {item_id}" if is_own(answer) else f"{TWIN} {item_id}, {answer.source}"
