@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
@@ -25,7 +26,7 @@ def get_text(url: str, timeout_s: float, *, any_status: bool = False) -> str:
         if any_status:
             return str(error.read(MAX_BYTES).decode("utf-8", "replace"))
         raise NoAnswer(f"{url} answers {error.code}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise NoAnswer(f"nobody answers at {url}") from error
 
 

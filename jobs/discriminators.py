@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from infra.http_look import NoAnswer, get_text
 from infra.vllm import CompletionClient
@@ -18,9 +19,13 @@ from pipelines.reduction.admission import (
     ServerLoad,
     server_load,
 )
-from pipelines.reduction.router import RoutedDiscriminator
+from pipelines.reduction.router import Outs, RoutedDiscriminator, UnlessOut
+from schemas.inference import ServerUnavailable
 
-LOOK_S = 2.0
+LOOK_S = 0.5
+MOST_AT_ONCE = 64
+ATTEMPTS_EACH = 2
+"""Of several replicas: another one is asked sooner than the same one a third time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +53,45 @@ def open_text_model(config: RecogniserConfig, admits: bool = False) -> TextModel
 
     `admits`: as many requests at once as each server says it can take (L6), else `config.concurrency` to each.
     """
-    bounds = AdmissionConfig(first=config.concurrency)
+    # Where none is asked, none need be named.
+    urls = (
+        replicas_of(config.discriminator_url)
+        if config.discriminator != "off"
+        else (config.discriminator_url,)
+    )
+    bounds = AdmissionConfig(first=max(1, config.concurrency), most=max(MOST_AT_ONCE, config.concurrency))
     at_once = bounds.most if admits else config.concurrency
+    more: dict[str, Any] = {"attempts": ATTEMPTS_EACH} if len(urls) > 1 else {}
+    outs = Outs()
     clients = {
-        url: CompletionClient(url, timeout_s=config.request_timeout_s, concurrency=at_once)
-        for url in replicas_of(config.discriminator_url)
+        url: CompletionClient(url, timeout_s=config.request_timeout_s, concurrency=at_once, **more)
+        for url in urls
     }
-    asked: dict[str, Discriminator] = {
-        url: AdmittedDiscriminator(client, Admission(bounds), _look(url)) if admits else client
-        for url, client in clients.items()
-    }
+    asked: dict[str, Discriminator] = dict(clients)
+    if len(urls) > 1:
+        asked = {url: UnlessOut(client, url, outs) for url, client in clients.items()}
+    if admits:
+        asked = {url: AdmittedDiscriminator(one, Admission(bounds), _look(url)) for url, one in asked.items()}
 
     async def close() -> None:
         for client in clients.values():
             await client.close()
 
-    one = next(iter(asked.values())) if len(asked) == 1 else RoutedDiscriminator(asked)
+    one = next(iter(asked.values())) if len(asked) == 1 else RoutedDiscriminator(asked, outs=outs)
     return TextModel(one, close)
 
 
 async def text_model_id(config: RecogniserConfig) -> str:
-    """Which model the replicas serve. Errors: ModelMismatch where they differ; InferenceError."""
+    """Which model the replicas serve that can be reached. Errors: ModelMismatch where they differ; InferenceError."""
+    urls = replicas_of(config.discriminator_url)
     found = {}
-    for url in replicas_of(config.discriminator_url):
-        async with CompletionClient(url, timeout_s=config.request_timeout_s) as client:
-            found[url] = await client.model_id()
+    for url in urls:
+        try:
+            async with CompletionClient(url, timeout_s=config.request_timeout_s) as client:
+                found[url] = await client.model_id()
+        except ServerUnavailable:
+            if url == urls[-1] and not found:
+                raise
     if len(set(found.values())) > 1:
         raise ModelMismatch(f"replicas serve different models: {found}: start all with the same one")
     return next(iter(found.values()))

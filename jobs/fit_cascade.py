@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from infra.vllm import CompletionClient
+from jobs.discriminators import open_text_model
 from jobs.open_training import OutOfFold, labelled_open_pairs
 from jobs.recogniser import default_config
 from jobs.seal_models import reseal
@@ -87,9 +87,16 @@ async def _opinions(
     opened: Sequence[Sequence[OpenPair]], found: TrainingSet, config: RecogniserConfig
 ) -> list[KeptOpinion]:
     """What both say of the open pairs, an item's asked together as recognition does."""
-    async with CompletionClient(config.discriminator_url, concurrency=config.concurrency) as client:
-        calls = [ask_item(pairs, shared_texts(pairs[:1])[pairs[0].item], client, config) for pairs in opened]
-        replies = await asyncio.gather(*calls)
+    model = open_text_model(config)
+    try:
+        replies = await asyncio.gather(
+            *(
+                ask_item(pairs, shared_texts(pairs[:1])[pairs[0].item], model.discriminator, config)
+                for pairs in opened
+            )
+        )
+    finally:
+        await model.close()
     told = [
         (pair, verdict)
         for pairs, (verdicts, _) in zip(opened, replies, strict=True)

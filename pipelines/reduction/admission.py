@@ -68,7 +68,10 @@ def together(loads: Sequence[ServerLoad]) -> ServerLoad:
 
 @dataclass(frozen=True, slots=True)
 class AdmissionConfig:
-    """Bounds of the number of requests at once. `most_kv`: share of KV memory above which fewer are admitted."""
+    """Bounds of the number of requests at once. `most_kv`: share of KV memory above which fewer are admitted.
+
+    Errors: ValueError for a first that is not within the bounds.
+    """
 
     least: int = 1
     most: int = 64
@@ -76,6 +79,12 @@ class AdmissionConfig:
     most_waiting: float = 2.0
     most_kv: float = 0.9
     every_s: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.least <= self.first <= self.most:
+            raise ValueError(
+                f"requests at once: {self.least} <= {self.first} <= {self.most} does not hold, or none"
+            )
 
 
 @dataclass(slots=True)
@@ -139,7 +148,7 @@ class Admission:
             if not place.done():  # else it was cancelled
                 self.under_way += 1
                 place.set_result(None)
-        self.is_short = self.is_short or bool(self._waiting)
+        self.is_short = self.is_short or any(not place.done() for _, _, place in self._waiting)
 
 
 @dataclass(frozen=True, slots=True)

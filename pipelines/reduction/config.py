@@ -61,9 +61,10 @@ class Reduction:
         """The reduction for a model's id: equal text, equal answers. `relevance`: the relevance model's own id.
 
         >>> Reduction(task_a="0.995", task_b="0.995", shared_first=True).said("relevance 1#ab")
-        'task A 0.995, task B 0.995 with slots, relevance 1#ab, shared first'
+        'twins, task A 0.995, task B 0.995 with slots, relevance 1#ab, shared first'
         """
         parts = [
+            "twins" if self.lends else "",
             f"neighbour {self.neighbour_cosine:g}" if self.neighbour_cosine else "",
             f"task A {self.task_a}" if self.task_a else "",
             f"task B {self.task_b} with slots" if self.task_b else "",

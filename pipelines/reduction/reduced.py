@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -135,23 +135,35 @@ class ReducedS2D(S2D):
             if len(known) == len(category.keys):
                 found[place] = whole(listing, guess, known)
         left = [place for place, answers in enumerate(found) if answers is None]
-        copies = twins(listings, left) if self.reduction.lends else {}
+        knows = {place: len(holds[place][1]) if place in holds else 0 for place in left}
+        copies = twins(listings, knows) if self.reduction.lends else {}
         left = [place for place in left if place not in copies]
         if left:
-            wanted = [*left, *self._witnesses(listings, left, holds)]
+            wanted = [*left, *self._witnesses(listings, {*left, *copies}, left, holds)]
             for job in await self._compute([(place, listings[place]) for place in wanted], holds, usage):
                 found[job.place] = whole(job.listing, job.guess, job.known)
         for place, other in copies.items():
-            if (answers := found[other]) is not None:  # always: who answers for another is computed or known
-                found[place] = as_twin(answers, listings[other], listings[place])
-                kept_before = len(holds[place][1]) if place in holds else 0
-                usage.pairs[TWIN] += len(answers.answers) - kept_before
+            found[place] = self._twin(listings[place], holds.get(place), found[other], listings[other], usage)
         return [answers for answers in found if answers is not None], usage
 
+    def _twin(
+        self, listing: Listing, held: Held | None, answers: ItemAnswers | None, of: Listing, usage: Usage
+    ) -> ItemAnswers:
+        """What is known of an item, and for the rest what the one with its text has answered."""
+        if answers is None:
+            raise RuntimeError(f"{of.item_id} was to answer for {listing.item_id} and has no answers")
+        own = held[1] if held and held[0].category_id == answers.category_id else {}
+        usage.pairs[TWIN] += len(answers.answers) - len(own)
+        guess = CategoryGuess(answers.category_id, answers.category_confidence)
+        return whole(listing, guess, as_twin(answers, of) | dict(own))
+
     def _witnesses(
-        self, listings: Sequence[Listing], left: Sequence[int], holds: Mapping[int, Held]
+        self, listings: Sequence[Listing], open_: Set[int], left: Sequence[int], holds: Mapping[int, Held]
     ) -> list[int]:
-        """Items that are known whole, of families of which others are left: those few that may answer for these."""
+        """Items that are known whole, of families of which others are left: those few that may answer for these.
+
+        `open_`: who is not known whole; of these `left` are computed.
+        """
         if not self.reduction.task_b:
             return []
         families: dict[str, list[int]] = defaultdict(list)
@@ -162,7 +174,7 @@ class ReducedS2D(S2D):
         chosen: set[int] = set()
         for places in families.values():
             changed = [place for place in places if place in computed]
-            members = [place for place in places if place not in computed]
+            members = [place for place in places if place not in open_]
             if members and changed:
                 chosen |= few_witnesses(
                     [Whole(place, listings[place], *holds[place]) for place in members],

@@ -16,6 +16,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 from pipelines.library.discriminate import Discriminator
 from schemas.inference import Completion, ServerUnavailable
@@ -89,23 +90,56 @@ def family_of(prompt: str) -> str:
     return prompt.partition(OWN_MARK)[0] if OWN_MARK in prompt else "\n".join(prompt.split("\n", 2)[:2])
 
 
+@dataclass(slots=True)
+class Outs:
+    """Which replicas could not be reached, and are left out for `out_s` seconds from then."""
+
+    out_s: float = OUT_S
+    clock: Callable[[], float] = time.monotonic
+    _until_s: dict[str, float] = field(default_factory=dict)
+
+    def add(self, replica: str) -> None:
+        """A replica could not be reached."""
+        if not self.has(replica):
+            self._until_s[replica] = self.clock() + self.out_s
+
+    def has(self, replica: str) -> bool:
+        """Whether a replica is left out now."""
+        return self._until_s.get(replica, -math.inf) > self.clock()
+
+
+@dataclass(frozen=True, slots=True)
+class UnlessOut:
+    """A replica's client that fails at once while the replica is left out, whatever waited for its turn meanwhile."""
+
+    inner: Discriminator
+    replica: str
+    outs: Outs
+
+    async def complete(
+        self, prompt: str, max_tokens: int, *, regex: str | None = None, logprobs: int = 0
+    ) -> Completion:
+        """See `Discriminator.complete`. Errors: ServerUnavailable."""
+        if self.outs.has(self.replica):
+            raise ServerUnavailable(f"{self.replica}: could not be reached some seconds ago")
+        return await self.inner.complete(prompt, max_tokens, regex=regex, logprobs=logprobs)
+
+
 class RoutedDiscriminator:
     """A `Discriminator` over several replicas: a family's prompts go to one of them while it has room.
 
-    A replica that cannot be reached is left out for `out_s` seconds; what it was asked, another is.
+    A replica that cannot be reached is left out for some time, as `outs` tells; what it was asked, another is.
     """
 
     def __init__(
         self,
         replicas: Mapping[str, Discriminator],
         slack: float = SLACK,
-        out_s: float = OUT_S,
-        clock: Callable[[], float] = time.monotonic,
+        outs: Outs | None = None,
     ) -> None:
         self._replicas = dict(replicas)
         self._ring = Ring(list(replicas), slack=slack)
-        self._out_s, self._clock = out_s, clock
-        self._out_until_s: dict[str, float] = {}
+        self._outs = outs or Outs()
         self.sent: Counter[str] = Counter()
         self.away: Counter[str] = Counter()
 
@@ -125,14 +159,13 @@ class RoutedDiscriminator:
                         prompt, max_tokens, regex=regex, logprobs=logprobs
                     )
                 except ServerUnavailable:
-                    self._out_until_s[replica] = self._clock() + self._out_s
+                    self._outs.add(replica)
                     if len(tried) == len(self._replicas):
                         raise
 
     @asynccontextmanager
     async def _place(self, family: str, tried: Set[str]) -> AsyncIterator[str]:
-        now_s = self._clock()
-        out = {name for name, until_s in self._out_until_s.items() if until_s > now_s}
+        out = {name for name in self._replicas if self._outs.has(name)}
         # Who is out is asked all the same when all others have been.
         without = tried | out if len(tried | out) < len(self._replicas) else tried
         replica = self._ring.take(family, without)

@@ -7,7 +7,7 @@ the part of it that cannot be wrong.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pipelines.library.answers import Answer, ItemAnswers
@@ -18,29 +18,29 @@ from schemas.listing import Listing
 TWIN = "twin"
 
 
-def twins(listings: Sequence[Listing], left: Collection[int]) -> dict[int, int]:
+def twins(listings: Sequence[Listing], left: Mapping[int, int]) -> dict[int, int]:
     """By place of an item that need not be computed, the place of the one that answers for it.
 
-    `left`: who is to be computed. Who is not answers for those with its text; else the first of them does.
+    `left`: who is to be computed, and how many of its keys are known. Who is known whole answers for those with its text; else the
+    one that knows most does, the first of several.
     """
-    wanted = set(left)
-    known_first = sorted(range(len(listings)), key=lambda place: (place in wanted, place))
+    known_first = sorted(range(len(listings)), key=lambda place: (place in left, -left.get(place, 0), place))
     first: dict[str, int] = {}
     found = {}
     for place in known_first:
         same = text_digest(replace(listings[place], item_id="", spu_id=None))
         other = first.setdefault(same, place)
-        if other != place and place in wanted:
+        if other != place and place in left:
             found[place] = other
     return found
 
 
-def as_twin(answers: ItemAnswers, of: Listing, to: Listing) -> ItemAnswers:
-    """The answers of one item as those of another with the same text; who was lent an answer is still told."""
-    told = tuple(
-        replace(answer, method=NEIGHBOUR, source=_source(answer, of.item_id)) for answer in answers.answers
-    )
-    return replace(answers, item_id=to.item_id, answers=told)
+def as_twin(answers: ItemAnswers, of: Listing) -> dict[int, Answer]:
+    """The answers of a whole item as those of another with the same text, by key place; who was lent one is still told."""
+    return {
+        place: replace(answer, method=NEIGHBOUR, source=_source(answer, of.item_id))
+        for place, answer in enumerate(answers.answers)
+    }
 
 
 def _source(answer: Answer, item_id: str) -> str:

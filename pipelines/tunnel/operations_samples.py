@@ -28,7 +28,7 @@ TOKENS = {
 }
 """Counters of `pipelines.library.answers.Usage.tokens`, and the kinds that they are shown as."""
 
-KEPT_PAIRS = ("unchanged", "moved", "neighbour", "lent")
+KEPT_PAIRS = ("unchanged", "moved", "neighbour", "lent", "sibling", "aligned", "twin")
 """Methods of pairs that cost nothing: their inputs did not change, their words only moved, another item or the last text lends."""
 
 

@@ -16,8 +16,7 @@ from udfs.prompts import as_data
 from udfs.text import fold
 
 CHUNK_ITEMS = ShardConfig().chunk_rows
-ONE_IN, TURN = 100, 25
-TURNS = 4
+ONE_IN, TURNS = 100, 4
 PAPER_REDUCTION = reduce_of("paper").reduction
 """As `aiic run --reduce paper` has it."""
 REDUCED = replace(PAPER_REDUCTION, shared_first=False)
@@ -120,9 +119,10 @@ def chunks_of(found: Items) -> Iterator[list[Listing]]:
 def one_percent_changed(found: Items, turn: int = 0) -> Items:
     """The items with one in a hundred, at least one, saying what a SKU of its family says that was never recognised.
 
-    `turn`: which ones. Errors: ValueError for families of one.
+    `turn`: which ones. Errors: ValueError for families of one, and where there are too few items to change one.
     """
-    changed, gold, count = [], dict(found.gold), ONE_IN - 1 - turn * TURN
+    apart = len(found.listings) // TURNS + 1  # not a whole number of families: another place in each
+    changed, gold, count = [], dict(found.gold), ONE_IN - 1 - turn * apart
     for family, unseen in zip(found.families, found.unseen, strict=True):
         now = list(family)
         for place, listing in enumerate(family):
@@ -133,4 +133,6 @@ def one_percent_changed(found: Items, turn: int = 0) -> Items:
                     listing, title=unseen.title, description=unseen.description, attributes=unseen.attributes
                 )
         changed.append(now)
+    if changed == found.families:
+        raise ValueError(f"{len(found.listings)} items: none would change in turn {turn}; take more families")
     return replace(found, families=changed, gold=gold)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,7 @@ from jobs.discriminators import load_of, open_text_model, replicas_of, text_mode
 from jobs.recogniser import default_config
 from pipelines.ontology.errors import ModelMismatch
 from pipelines.reduction.admission import AdmittedDiscriminator
+from schemas.inference import ServerUnavailable
 from udfs.prompts import Question, build_prompt
 
 CALM = 'vllm:num_requests_running{engine="0"} 3.0\nvllm:num_requests_waiting{engine="0"} 0.0\n'
@@ -91,3 +94,40 @@ def test_addresses_that_cannot_be_are_refused(url: str) -> None:
 
 def test_a_server_that_is_not_there_says_nothing_of_its_load() -> None:
     assert load_of("http://127.0.0.1:9/v1") is None
+
+
+def test_one_replica_of_two_may_be_down_when_a_run_starts_but_not_all() -> None:
+    gone = "http://127.0.0.1:9/v1"
+
+    async def run(fleet: str) -> str:
+        return await text_model_id(replace(CONFIG, discriminator_url=fleet))
+
+    async def with_one() -> str:
+        async with FakeVllm() as fake:
+            return await run(f"{gone},{fake.url}") + await run(f"{fake.url},{gone}")
+
+    assert asyncio.run(with_one()) == "fake-base+0123" * 2
+    with pytest.raises(ServerUnavailable):
+        asyncio.run(run(f"{gone},http://127.0.0.1:10/v1"))
+
+
+def test_where_none_is_asked_none_need_be_named() -> None:
+    open_text_model(replace(CONFIG, discriminator="off", discriminator_url=""))
+
+
+@pytest.mark.parametrize(
+    "page", [b"no http at all\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nvllm:"]
+)
+def test_a_page_that_breaks_off_says_nothing(page: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_answer_once, args=(server, page))
+        thread.start()
+        assert load_of(f"http://127.0.0.1:{server.getsockname()[1]}/v1") is None
+        thread.join()
+
+
+def _answer_once(server: socket.socket, page: bytes) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(page)

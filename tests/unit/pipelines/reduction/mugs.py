@@ -95,4 +95,4 @@ def recogniser(
 
 
 def mug(item_id: str, title: str, description: str = "", spu_id: str | None = "s", **more: object) -> Listing:
-    return Listing(item_id, title, description, spu_id, "mugs", **more)  # type: ignore[arg-type]
+    return Listing(item_id, title, description, spu_id, **{"category_id": "mugs", **more})  # type: ignore[arg-type]

@@ -9,7 +9,8 @@ from collections import Counter, defaultdict
 import pytest
 
 from pipelines.reduction import router
-from pipelines.reduction.router import OWN_MARK, Ring, RoutedDiscriminator, family_of
+from pipelines.reduction.admission import Admission, AdmissionConfig, AdmittedDiscriminator
+from pipelines.reduction.router import OWN_MARK, Outs, Ring, RoutedDiscriminator, UnlessOut, family_of
 from schemas.inference import Completion, ServerUnavailable
 from udfs.prompts import Question, build_prompt
 
@@ -127,7 +128,7 @@ class Gone:
 
 def test_what_a_dead_replica_was_asked_another_answers_and_it_is_left_alone_for_a_while():
     now, alive = [0.0], Replica()
-    routed = RoutedDiscriminator({"a": Gone(), "b": alive}, out_s=30, clock=lambda: now[0])
+    routed = RoutedDiscriminator({"a": Gone(), "b": alive}, outs=Outs(30, lambda: now[0]))
 
     async def ask():
         for prompt in prompts(10, 2):
@@ -139,6 +140,31 @@ def test_what_a_dead_replica_was_asked_another_answers_and_it_is_left_alone_for_
     asyncio.run(ask())
     assert routed.sent["a"] == 2 and routed.sent["b"] == 40
     assert routed._ring.under_way == {"a": 0, "b": 0}
+
+
+def test_what_waits_for_a_replica_that_turns_out_dead_does_not_try_it_again():
+    tried = []
+
+    class Slow(Gone):
+        async def complete(self, prompt, max_tokens, *, regex=None, logprobs=0):
+            tried.append(prompt)
+            await asyncio.sleep(0.01)
+            return await super().complete(prompt, max_tokens)
+
+    async def ask():
+        outs, alive = Outs(), Replica()
+        admission = Admission(AdmissionConfig(first=2, most=2))
+
+        async def silent() -> None:
+            return None
+
+        slow = AdmittedDiscriminator(UnlessOut(Slow(), "a", outs), admission, silent)
+        routed = RoutedDiscriminator({"a": slow, "b": alive}, outs=outs)
+        await asyncio.gather(*(routed.complete(prompt, 5) for prompt in prompts(40, 2)))
+        return routed
+
+    routed = asyncio.run(ask())
+    assert len(tried) == 2 and routed.sent["b"] == 80
 
 
 def test_a_fleet_of_which_none_answers_fails_as_one_server_does_each_asked_once():

@@ -76,7 +76,11 @@ def test_a_changed_item_takes_over_from_an_unchanged_one_that_says_the_same_and_
     (e, a), usage = run(s2d, now)
 
     assert len(s2d.discriminator.prompts) == before
-    assert {answer.source for answer in e.values()} == {"twin a"}
+    # What the change of its text cannot bear on stays its own.
+    assert {key: answer.source for key, answer in e.items() if answer.values} == {
+        key: "twin a" for key, answer in a.items() if answer.values
+    }
+    assert {answer.source for answer in e.values()} == {"twin a", "earlier text"}
     assert not any(answer.source for answer in a.values())
     assert sum(usage.pairs.values()) == len(e) + len(a)
     s2d.before = rows_before(s2d, now).get
@@ -87,13 +91,54 @@ def test_a_changed_item_takes_over_from_an_unchanged_one_that_says_the_same_and_
 def test_what_a_twin_was_lent_is_not_lent_on(tmp_path):
     s2d = recogniser(tmp_path, Reduction(task_b="0.99"))
     family = [mug("a", "Red mug", TEXT), mug("b", "Blue mug", TEXT), mug("c", "Blue mug", TEXT)]
-    (_, b, c), _ = run(s2d, family)
+    (_, b, c), usage = run(s2d, family)
     assert b["material"].source == "sibling a" and c["material"].source == "twin b, sibling a"
+    assert usage.pairs["twin"] == len(c) and usage.tokens["encoded_texts"] == 2
+    assert sum(usage.pairs.values()) == 3 * len(c)
+
+
+def test_twins_of_one_family_whose_category_is_predicted(tmp_path):
+    s2d = recogniser(tmp_path, Reduction(task_b="0.99"))
+    (a, b), usage = run(s2d, [mug(name, "Red mug", TEXT, category_id=None) for name in "ab"])
+    assert {answer.source for answer in b.values()} == {"twin a"} and len(a) == len(b)
+    assert usage.pairs["twin"] == len(b) and usage.tokens["encoded_texts"] == 1
+
+
+def test_what_a_twin_knew_itself_stays_its_own_and_who_knows_most_is_computed(tmp_path):
+    s2d = recogniser(tmp_path, NEIGHBOURS)
+    pair = [mug("a", "Red mug", TEXT, spu_id=None), mug("b", "Red mug", TEXT, spu_id=None)]
+    held = {}
+    for one in pair:  # each by itself, so that both were computed
+        held |= rows_before(s2d, [one])
+    lacking = {name: without(before, "material") for name, before in held.items()}
+    lacking["a"] = without(lacking["a"], "colour")
+    s2d.before = lacking.get
+    asked = len(s2d.discriminator.prompts)
+
+    (a, b), usage = run(s2d, pair)
+
+    assert (
+        len(s2d.discriminator.prompts) == asked + 2
+    )  # one key; its reply is no answer, so it is asked again
+    assert {key for key, answer in a.items() if answer.source} == {"material", "colour"}
+    assert not any(answer.source for answer in b.values())
+    assert usage.pairs["twin"] == 2 and sum(usage.pairs.values()) == len(a) + len(b)
+
+
+def without(before, key):
+    return replace(before, answers={name: answer for name, answer in before.answers.items() if name != key})
 
 
 @pytest.mark.parametrize(
     ("left", "expected"),
-    [((0, 1, 2, 3), {1: 0, 3: 0}), ((0, 1), {0: 3, 1: 3}), ((2,), {}), ((1, 3), {1: 0, 3: 0}), ((), {})],
+    [
+        ({0: 0, 1: 0, 2: 0, 3: 0}, {1: 0, 3: 0}),
+        ({0: 0, 1: 4, 2: 9, 3: 4}, {0: 1, 3: 1}),
+        ({0: 0, 1: 0}, {0: 3, 1: 3}),
+        ({2: 0}, {}),
+        ({1: 0, 3: 5}, {1: 0, 3: 0}),
+        ({}, {}),
+    ],
 )
 def test_who_is_known_answers_first(left, expected):
     assert twins(ITEMS, left) == expected
