@@ -1,7 +1,7 @@
 """Which candidates of an open pair are worth reading: of up to ten, those that the ranker gives any chance (load reduction, ours).
 
 A candidate costs a handful of tokens in each prompt, and search fills all places whether or not there is anything to offer. On the
-held-out fifths of four sets 3.1 to 5.7 of 5.4 to 10 candidates are left, among them .995 of the right values (pipelines/reduction/README.md).
+held-out fifths of four sets 3.0 to 5.7 of 5.4 to 10 candidates are left, among them .995 of the right values (pipelines/reduction/README.md).
 """
 
 from __future__ import annotations
