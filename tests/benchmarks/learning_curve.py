@@ -45,7 +45,11 @@ def main() -> int:
         train.append(learned)
         held_out[folder.absolute().name] = unseen
         print(f"{folder.name}: rows made", file=sys.stderr, flush=True)
-    points = learning_curve(joined(train), held_out, args.shares, args.threads)
+    try:
+        points = learning_curve(joined(train), held_out, args.shares, args.threads)
+    except ValueError as error:
+        print(f"bench-curve: {error}; give more sets, or larger --shares", file=sys.stderr)
+        return 2
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps({**facts(), "points": points}, indent=1) + "\n", "utf-8")
     draw(points, list(held_out), OUT.with_suffix(".png"))

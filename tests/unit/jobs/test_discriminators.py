@@ -131,3 +131,11 @@ def _answer_once(server: socket.socket, page: bytes) -> None:
     with connection:
         connection.recv(65536)
         connection.sendall(page)
+
+
+def test_keys_a_request_are_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIIC_KEYS_PER_REQUEST", "1")
+    assert default_config(Path()).keys_per_request == 1
+    monkeypatch.setenv("AIIC_KEYS_PER_REQUEST", "17")
+    with pytest.raises(ValueError, match="AIIC_KEYS_PER_REQUEST is '17': give a number from 1 to 16"):
+        default_config(Path())
