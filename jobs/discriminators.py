@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,10 +61,9 @@ def open_text_model(config: RecogniserConfig, admits: bool = False) -> TextModel
     )
     bounds = AdmissionConfig(first=max(1, config.concurrency), most=max(MOST_AT_ONCE, config.concurrency))
     at_once = bounds.most if admits else config.concurrency
-    more: dict[str, Any] = {"attempts": ATTEMPTS_EACH} if len(urls) > 1 else {}
     outs = Outs()
     clients = {
-        url: CompletionClient(url, timeout_s=config.request_timeout_s, concurrency=at_once, **more)
+        url: CompletionClient(url, timeout_s=config.request_timeout_s, concurrency=at_once, **_patience(urls))
         for url in urls
     }
     asked: dict[str, Discriminator] = dict(clients)
@@ -87,7 +86,7 @@ async def text_model_id(config: RecogniserConfig) -> str:
     found = {}
     for url in urls:
         try:
-            async with CompletionClient(url, timeout_s=config.request_timeout_s) as client:
+            async with CompletionClient(url, timeout_s=config.request_timeout_s, **_patience(urls)) as client:
                 found[url] = await client.model_id()
         except ServerUnavailable:
             if url == urls[-1] and not found:
@@ -95,6 +94,10 @@ async def text_model_id(config: RecogniserConfig) -> str:
     if len(set(found.values())) > 1:
         raise ModelMismatch(f"replicas serve different models: {found}: start all with the same one")
     return next(iter(found.values()))
+
+
+def _patience(urls: Sequence[str]) -> dict[str, Any]:
+    return {"attempts": ATTEMPTS_EACH} if len(urls) > 1 else {}
 
 
 def load_of(url: str) -> ServerLoad | None:
