@@ -17,7 +17,7 @@ MODE = ["--discriminator", "{{ params.discriminator }}", "--images", "{{ params.
 MODE += ["--precision", "{{ params.precision }}", "--reduce", "{{ params.reduce }}"]
 PRICE = ["--machine-hour", "{{ params.machine_hour }}"]
 # What `pipelines.reduction.config.reduce_of` reads; a test compares.
-PART = "(sku|attribute|shared|flow|differential)"
+PART = "(sku|attribute|candidates|shared|flow|differential)"
 
 DOC = """
 ### daily_item_knowledge

@@ -109,7 +109,7 @@ def test_a_run_is_named_after_what_it_leaves_out(tmp_path):
     for text in ("off", "flow,differential", "sku,shared"):
         opened(tmp_path / text, keep(text), reduce_of(text))
     assert told["off"] == told["flow,differential"]
-    assert told["sku,shared"] == f"{told['off']}; reduced: neighbour 0.9, shared first"
+    assert told["sku,shared"] == f"{told['off']}; reduced: twins, neighbour 0.9, shared first"
 
 
 def test_heads_of_another_encoder_lend_nothing(tmp_path):
