@@ -68,7 +68,10 @@ def open_text_model(config: RecogniserConfig, admits: bool = False) -> TextModel
     }
     asked: dict[str, Discriminator] = dict(clients)
     if len(urls) > 1:
-        asked = {url: UnlessOut(client, url, outs) for url, client in clients.items()}
+        asked = {
+            url: UnlessOut(client, url, [other for other in urls if other != url], outs)
+            for url, client in clients.items()
+        }
     if admits:
         asked = {url: AdmittedDiscriminator(one, Admission(bounds), _look(url)) for url, one in asked.items()}
 

@@ -16,7 +16,15 @@ from schemas.inference import BadReply, Completion, RequestRefused
 from udfs.prompts import MOST_KEYS, PROMPT_VERSION, Question, build_prompt, estimate_tokens
 from udfs.replies import ReplyRejected, candidate_probabilities, longest_reply, parse_reply, reply_regex
 
-__all__ = ["PROMPT_VERSION", "DiscriminateConfig", "Discriminator", "Question", "Verdict", "discriminate"]
+__all__ = [
+    "PROMPT_VERSION",
+    "DiscriminateConfig",
+    "Discriminator",
+    "Question",
+    "Verdict",
+    "discriminate",
+    "together",
+]
 
 T = TypeVar("T")
 
@@ -75,7 +83,7 @@ async def discriminate(
     """
     usage = Usage()
     asked = list(groups(questions, cfg))
-    verdicts = await _together([_ask(shared_text, own_text, group, client, cfg, usage) for group in asked])
+    verdicts = await together([_ask(shared_text, own_text, group, client, cfg, usage) for group in asked])
     found = [verdict for group in verdicts for verdict in group]
     for verdict in found:
         usage.pairs["failed" if verdict.failed else "discriminator"] += 1
@@ -100,7 +108,7 @@ async def _ask(
             raise
         usage.tokens["rejected_replies"] += 1
     alone = [_ask_alone(shared, own, question, client, cfg, usage) for question in group]
-    return await _together(alone)
+    return await together(alone)
 
 
 async def _ask_alone(
@@ -150,7 +158,7 @@ def groups(questions: Sequence[Question], cfg: DiscriminateConfig) -> Iterator[l
         yield group
 
 
-async def _together(calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+async def together(calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """Run calls at once; the first failure cancels the rest, so that none is left running."""
     tasks = [asyncio.ensure_future(call) for call in calls]
     try:
@@ -158,3 +166,4 @@ async def _together(calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,13 @@ from scipy.special import expit, logit
 from pipelines.library.answers import Answer, Usage
 from pipelines.library.calibration import BOTH, DISCRIMINATOR, OperatingPoint
 from pipelines.library.candidates import Candidate
-from pipelines.library.discriminate import DiscriminateConfig, Discriminator, Verdict, discriminate
+from pipelines.library.discriminate import (
+    DiscriminateConfig,
+    Discriminator,
+    Verdict,
+    discriminate,
+    together,
+)
 from pipelines.library.images import VISION_PROMPT_VERSION, Eyes
 from pipelines.library.keys import KeyView
 from pipelines.library.pairs import Floats, ItemPairs
@@ -81,28 +86,24 @@ async def ask_discriminator(
     point: OperatingPoint,
     usage: Usage,
     eyes: Mapping[int, Eyes] = BLIND,
+    texts: Mapping[int, tuple[str, str]] | None = None,
 ) -> list[Answer]:
     """Answers of N open pairs, same order; the pairs of one item share their requests.
 
-    `eyes`: by item, who is shown its images instead of the text model. A pair whose reply fails keeps the ranker's answer. Errors: InferenceError.
+    `texts`: by item, what its family shares, and what is its own; None: as `shared_texts` tells them apart. `eyes`: by item, who is shown its images instead of the text model. A pair whose reply fails keeps the ranker's answer. Errors: InferenceError; the
+    other requests are cancelled.
     """
     by_item: dict[int, list[int]] = defaultdict(list)
     for place, pair in enumerate(opened):
         by_item[pair.item].append(place)
-    shared = shared_texts([opened[places[0]] for places in by_item.values()])
-    groups = list(by_item.values())
+    if texts is None:
+        texts = shared_texts([opened[places[0]] for places in by_item.values()])
     calls = [
-        ask_item(
-            [opened[place] for place in places],
-            shared[opened[places[0]].item],
-            client,
-            config,
-            eyes.get(opened[places[0]].item),
-        )
-        for places in groups
+        ask_item([opened[place] for place in places], texts[item], client, config, eyes.get(item))
+        for item, places in by_item.items()
     ]
     answers: list[Answer | None] = [None] * len(opened)
-    for places, (verdicts, spent) in zip(groups, await asyncio.gather(*calls), strict=True):
+    for places, (verdicts, spent) in zip(by_item.values(), await together(calls), strict=True):
         usage.tokens.update(spent.tokens)
         usage.tokens["failed_pairs"] += spent.pairs["failed"]
         for place, verdict in zip(places, verdicts, strict=True):

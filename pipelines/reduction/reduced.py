@@ -23,7 +23,6 @@ from pipelines.library.pairs import Floats, ItemPairs, encoded_text, item_pairs
 from pipelines.library.relevance import Relevance
 from pipelines.library.rows import CATEGORY_ATTR
 from pipelines.library.s2d import S2D
-from pipelines.reduction.ask import ask_by_family
 from pipelines.reduction.config import NO_REDUCTION, REDUCED, Reduction
 from pipelines.reduction.earlier import (
     Before,
@@ -371,7 +370,9 @@ class ReducedS2D(S2D):
 
     async def _ask(self, opened: Sequence[OpenPair], jobs: Sequence[Job], usage: Usage) -> list[Answer]:
         meta, point = self.ranker.meta, self._point()
-        if not self.reduction.shared_first:
-            return await ask_discriminator(opened, self.discriminator, self.config, meta, point, usage)
-        texts = {number: job.texts for number, job in enumerate(jobs)}
-        return await ask_by_family(opened, texts, self.discriminator, self.config, meta, point, usage)
+        texts = (
+            {number: job.texts for number, job in enumerate(jobs)} if self.reduction.shared_first else None
+        )
+        return await ask_discriminator(
+            opened, self.discriminator, self.config, meta, point, usage, texts=texts
+        )

@@ -14,7 +14,7 @@ import math
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Container, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Collection, Container, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -110,17 +110,21 @@ class Outs:
 
 @dataclass(frozen=True, slots=True)
 class UnlessOut:
-    """A replica's client that fails at once while the replica is left out, whatever waited for its turn meanwhile."""
+    """A replica's client that fails at once while the replica is left out, whatever waited for its turn meanwhile.
+
+    Where all `others` are left out, too, it is tried all the same.
+    """
 
     inner: Discriminator
     replica: str
+    others: Collection[str]
     outs: Outs
 
     async def complete(
         self, prompt: str, max_tokens: int, *, regex: str | None = None, logprobs: int = 0
     ) -> Completion:
         """See `Discriminator.complete`. Errors: ServerUnavailable."""
-        if self.outs.has(self.replica):
+        if self.outs.has(self.replica) and not all(map(self.outs.has, self.others)):
             raise ServerUnavailable(f"{self.replica}: could not be reached some seconds ago")
         return await self.inner.complete(prompt, max_tokens, regex=regex, logprobs=logprobs)
 

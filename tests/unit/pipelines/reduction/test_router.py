@@ -158,13 +158,22 @@ def test_what_waits_for_a_replica_that_turns_out_dead_does_not_try_it_again():
         async def silent() -> None:
             return None
 
-        slow = AdmittedDiscriminator(UnlessOut(Slow(), "a", outs), admission, silent)
+        slow = AdmittedDiscriminator(UnlessOut(Slow(), "a", ["b"], outs), admission, silent)
         routed = RoutedDiscriminator({"a": slow, "b": alive}, outs=outs)
         await asyncio.gather(*(routed.complete(prompt, 5) for prompt in prompts(40, 2)))
         return routed
 
     routed = asyncio.run(ask())
     assert len(tried) == 2 and routed.sent["b"] == 80
+
+
+def test_when_all_are_out_all_are_tried_again():
+    now, alive = [0.0], Replica()
+    outs = Outs(30, lambda: now[0])
+    outs.add("a"), outs.add("b")
+    fleet = {"a": UnlessOut(Gone(), "a", ["b"], outs), "b": UnlessOut(alive, "b", ["a"], outs)}
+    asyncio.run(RoutedDiscriminator(fleet, outs=outs).complete("x", 1))
+    assert len(alive.seen) == 1
 
 
 def test_a_fleet_of_which_none_answers_fails_as_one_server_does_each_asked_once():
