@@ -21,7 +21,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from infra.faiss import FaissGraphs, FaissSearch
+from infra.faiss import FaissLists, FaissSearch
 from pipelines.models.vector_file import load_vectors
 from pipelines.ontology.interchange import load_interchange
 from pipelines.ontology.make_release import make_release, release_folder
@@ -43,7 +43,7 @@ class SearchConfig:
     entries: int = 1_000_000
     sets: int = 1
     queries: int = 10_000
-    batch: int = 512
+    batch: int = 1_024
     compared: int = 500
     threads: int = 2
 
@@ -159,11 +159,11 @@ def main() -> None:
     started_s = time.perf_counter()
     release = asyncio.run(released(config, vectors, folder))
     opened_s = time.perf_counter() - started_s
-    graphs = FaissGraphs()
+    lists = FaissLists()
     about = {
         "search_entries": config.entries,
         "search_value_sets": config.sets,
-        "search_index": repr(graphs) if release.manifest.indexes else f"exact: no set above {graphs.above}",
+        "search_index": repr(lists) if release.manifest.indexes else f"exact: no set above {lists.above}",
         "search_vectors": f"unit sums of {ENTRIES_ARE_OF} of {len(base.rows)} real vectors of {base.model}",
         "search_batch": config.batch,
         "search_threads": config.threads,

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infra.faiss import FaissGraphs, FaissSearch
+from infra.faiss import FaissLists, FaissSearch
 from pipelines.ontology.changes import apply_changes
 from pipelines.ontology.errors import BadVectors, Damaged, ModelMismatch, OntologyError
 from pipelines.ontology.interchange import load_interchange
@@ -134,7 +134,7 @@ def test_half_precision_keeps_the_ten_nearest(tmp_path):
 
 def test_a_large_set_gets_an_approximate_index_that_is_built_once(tmp_path):
     store = wide(tmp_path, 3_000)
-    backend = FaissSearch(FaissGraphs(above=1_000))
+    backend = FaissSearch(FaissLists(above=1_000))
     found = release(store, HashEncoder(), backend=backend)
     assert list(found.manifest.indexes) == [set_id(found)]
     queries = np.stack([vector_of(f"query {n}") for n in range(200)])
