@@ -24,7 +24,7 @@ from random import Random
 
 from infra.demo.family import Recipe, identifier_fact, line_facts, write
 from infra.demo.model import Category, Draft, Fact, Line, Statement
-from infra.demo.render import fill, pick
+from infra.demo.render import fill, numbers, pick
 from infra.demo.tree import LEAVES
 
 ONTOLOGY = Path(__file__).parent / "catalog" / "ontology"
@@ -134,7 +134,17 @@ def _options(category: Category, line: Line, family: str, rng: Random) -> dict[s
             options[key.key_id] = [tuple(rng.sample(facts, min(len(told[0]), len(facts))))]
         else:
             options[key.key_id] = told[:1]
+    told_by_line = line_facts(category, line, family)
+    for together in _measured_together(category):
+        if len({fact.unit for key_id in together for fact in options.get(key_id, [()])[0]}) > 1:
+            options |= {key_id: told_by_line[key_id][:1] for key_id in together & told_by_line.keys()}
     return options
+
+
+def _measured_together(category: Category) -> list[frozenset[str]]:
+    """Keys whose numbers stand in one sentence with one unit: "60 x 30 x 20 cm"."""
+    templates = [*category.en.sentences, *category.zh.sentences]
+    return [keys for template in templates if len(keys := numbers(template)) > 1]
 
 
 def _is_sayable(fact: Fact) -> bool:

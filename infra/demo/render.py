@@ -26,6 +26,11 @@ def slots(template: str) -> frozenset[str]:
     return frozenset(match["key"] for match in _SLOT.finditer(template))
 
 
+def numbers(template: str) -> frozenset[str]:
+    """The keys whose bare numbers a template states; they must be in one unit."""
+    return frozenset(match["key"] for match in _SLOT.finditer(template) if match["form"] == "num")
+
+
 def spelling(key: Key, fact: Fact, locale: str, form: str | None, style: str) -> str:
     """The words for a fact. The style seeds the choice, so that SKUs of a family keep to one way of writing."""
     if form == "num":
@@ -68,7 +73,7 @@ def fill(
     Errors: ValueError when `|num` slots of one template differ in unit.
     """
     said: list[Statement] = []
-    units = {f.unit for m in _SLOT.finditer(template) if m["form"] == "num" for f in facts[m["key"]]}
+    units = {fact.unit for key_id in numbers(template) for fact in facts[key_id]}
     if len(units) > 1:
         raise ValueError(f"{template!r} mixes the units {sorted(units)}")
 
