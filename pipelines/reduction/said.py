@@ -9,31 +9,35 @@ Source: paper section 4.3.1 (2) asks a model about the difference of fields; wha
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-
-import pint
 
 from pipelines.library.answers import Answer
 from pipelines.library.candidates import names_match
 from pipelines.library.keys import KeyView
 from pipelines.reduction.difference import changed_attributes
-from pipelines.reduction.lend import SENTENCE, sentence_around
+from pipelines.reduction.lend import sentence_around
+from pipelines.reduction.places import (
+    BARE,
+    INSIDE,
+    Way,
+    fields_of,
+    is_inside,
+    kind_of,
+    of_others,
+    sentences_of,
+    stand_alike,
+    way_of,
+    words_before,
+)
 from schemas.knowledge import Evidence
 from schemas.listing import Listing
-from udfs.document import ATTRIBUTES, field_text
+from udfs.document import field_text
 from udfs.normalize import NUMBER, Surface, extracted
-from udfs.quantity import Quantity, quantities, unit
+from udfs.quantity import Quantity, quantities
 from udfs.text import clean, fold
 
-BARE, INSIDE = "bare", "inside"
-Way = pint.Unit | str
-"""How a number is said: with a unit, bare, or inside a word ("EU42", "VB-181")."""
-Sentence = tuple[str, str]
 Context = tuple[tuple[str, ...], str, Way]
-CONTEXT_WORDS, CONTEXT_CHARACTERS = 2, 60
-_WORD = re.compile(r"[\u4e00-\u9fff]|\w+")
 _DIGITS = re.compile(r"[\d.,/]*\d")
 
 
@@ -44,7 +48,7 @@ def own_sentences(here: Listing, there: Listing) -> list[str]:
     >>> own_sentences(a, b), own_sentences(a, a)
     (['Red.'], [])
     """
-    return [text for _, text in (_sentences(here) - _sentences(there)).elements()]
+    return [text for _, text in (sentences_of(here) - sentences_of(there)).elements()]
 
 
 def is_settled(answer: Answer, view: KeyView, here: Listing, there: Listing) -> bool:
@@ -61,8 +65,10 @@ def is_settled(answer: Answer, view: KeyView, here: Listing, there: Listing) -> 
         return True
     if any(names_match(name, view) for name in changed_attributes(here, there)):
         return False
-    alone = _possible(own_sentences(here, there), view, said, _contexts(_all(there)))
-    return alone <= values and _is_supported(answer, view, said, here, there)
+    alone = _possible(own_sentences(here, there), view, said, _contexts(_all(there))) - values
+    if alone and not alone <= of_others(view, here, there, values):
+        return False
+    return _is_supported(answer, view, said, here, there) or stand_alike(view, here, there, values)
 
 
 def reread(answer: Answer, view: KeyView, here: Listing) -> Answer:
@@ -70,7 +76,7 @@ def reread(answer: Answer, view: KeyView, here: Listing) -> Answer:
     if not view.rule.computes:
         return answer
     evidence = []
-    for name in _fields(here):
+    for name in fields_of(here):
         raw = field_text(name, here) or ""
         for one in extracted(raw, view.rule):
             if fold(one.value) in _values(answer):
@@ -79,14 +85,14 @@ def reread(answer: Answer, view: KeyView, here: Listing) -> Answer:
 
 
 def _is_supported(answer: Answer, view: KeyView, said: frozenset[Way], here: Listing, there: Listing) -> bool:
-    both = _sentences(here) & _sentences(there)
+    both = sentences_of(here) & sentences_of(there)
     common: dict[str, list[str]] = {}
     gone: set[str] = set()
     for one in answer.evidence:
         raw = field_text(one.source_field, there)
         if raw is None:
             return False
-        sentence = (_kind(one.source_field), sentence_around(raw, one.start, one.end))
+        sentence = (kind_of(one.source_field), sentence_around(raw, one.start, one.end))
         if sentence in both:
             common.setdefault(fold(one.value), []).append(sentence[1])
         else:
@@ -111,9 +117,9 @@ def _possible(
     """
     found = set()
     for text in (clean(sentence).text for sentence in sentences):
-        ways = {quantity.start: _way(text, quantity) for quantity in quantities(text)}
+        ways = {quantity.start: way_of(text, quantity) for quantity in quantities(text)}
         for one in extracted(text, view.rule):
-            way = ways.get(one.start, INSIDE if _is_inside(text, one.start) else BARE)
+            way = ways.get(one.start, INSIDE if is_inside(text, one.start) else BARE)
             if _context(text, one, way) in contexts:
                 continue
             if view.rule.kind != NUMBER or not said or way == BARE or way in said:
@@ -125,7 +131,7 @@ def _contexts(sentences: Iterable[str]) -> set[Context]:
     found = set()
     for text in (clean(sentence).text for sentence in sentences):
         for quantity in quantities(text):
-            found.add(_context(text, quantity, _way(text, quantity)))
+            found.add(_context(text, quantity, way_of(text, quantity)))
     return found
 
 
@@ -133,12 +139,11 @@ def _context(text: str, number: Surface | Quantity, way: Way) -> Context:
     """A number with the two words before it and the way in which it is said."""
     end = number.number_end if isinstance(number, Quantity) else number.end
     digits = _DIGITS.match(text[number.start : end])
-    before = _WORD.findall(text[max(0, number.start - CONTEXT_CHARACTERS) : number.start])[-CONTEXT_WORDS:]
-    return tuple(map(fold, before)), digits[0] if digits else text[number.start : end], way
+    return words_before(text, number.start), digits[0] if digits else text[number.start : end], way
 
 
 def _all(listing: Listing) -> list[str]:
-    return [text for _, text in _sentences(listing)]
+    return [text for _, text in sentences_of(listing)]
 
 
 def _ways(answer: Answer, there: Listing) -> frozenset[Way]:
@@ -146,41 +151,10 @@ def _ways(answer: Answer, there: Listing) -> frozenset[Way]:
     found: set[Way] = set()
     for one in answer.evidence:
         raw = field_text(one.source_field, there) or ""
-        ways = [_way(raw, quantity) for quantity in quantities(raw) if quantity.start == one.start]
-        found.update(ways or [INSIDE if _is_inside(raw, one.start) else BARE])
+        ways = [way_of(raw, quantity) for quantity in quantities(raw) if quantity.start == one.start]
+        found.update(ways or [INSIDE if is_inside(raw, one.start) else BARE])
     return frozenset(found)
-
-
-def _way(text: str, quantity: Quantity) -> Way:
-    known = unit(quantity.unit_text) if quantity.unit_text else None
-    return known or (INSIDE if _is_inside(text, quantity.start) else BARE)
-
-
-def _is_inside(text: str, start: int) -> bool:
-    """Whether a place is inside a word, as the number of a code is."""
-    before = text[max(0, start - 2) : start]
-    return bool(before) and (
-        (before[-1].isascii() and before[-1].isalnum()) or (before[-1] in "-/." and before[:1].isalnum())
-    )
 
 
 def _values(answer: Answer) -> set[str]:
     return set(map(fold, answer.values))
-
-
-def _sentences(listing: Listing) -> Counter[Sentence]:
-    found: Counter[Sentence] = Counter()
-    for name in _fields(listing):
-        for text in SENTENCE.split(field_text(name, listing) or ""):
-            if text.strip():
-                found[_kind(name), text.strip()] += 1
-    return found
-
-
-def _fields(listing: Listing) -> list[str]:
-    return ["title", "description", "brand", *(f"{ATTRIBUTES}{name}" for name in listing.attributes)]
-
-
-def _kind(name: str) -> str:
-    """Title and description say things in one way, each attribute in its own."""
-    return name if name.startswith(ATTRIBUTES) else "text"

@@ -1,8 +1,9 @@
 """Slots: where a sibling's text has another word at the place of the reference's value, that word is its value (L4).
 
 Variants of a product are written by filling the same sentences anew. The words of both texts are aligned, field by field; what
-stands in the sibling where the words of the reference's answer stood is taken as its answer, if it is one candidate of the key and
+stands in the sibling where words of the reference's answer stood is taken as its answer, if it is one candidate of the key and
 nothing but that, nothing else that the sibling alone names speaks for another one, and the reference's value stands nowhere in it.
+One such place will do: a title is often put together anew, where nothing can be told, while the description is only filled anew.
 Without any of that the pair is asked, as ever.
 Source: paper section 4.3.1 (2) gives a model the difference of fields; reading its value from there by rule: ours.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from pipelines.library.answers import Answer
@@ -21,6 +22,7 @@ from pipelines.library.keys import KeyView
 from pipelines.library.resolve import evidence_of, value_id
 from pipelines.reduction.difference import NEGATIONS, Note
 from pipelines.reduction.lend import NEIGHBOUR, SIBLING, is_own
+from pipelines.reduction.places import of_others
 from schemas.knowledge import Evidence
 from schemas.listing import Listing
 from udfs.document import ATTRIBUTES, Document, field_text
@@ -69,13 +71,8 @@ def read(slot: Slot, answer: Answer) -> Answer | None:
         return None
     if any(_stands(words, slot.document) for words in (answer.values[0], *_words(answer))):
         return None
-    regions = []
-    for one in answer.evidence:
-        region = _region(one, slot.here, slot.there)
-        if region is None:
-            return None
-        regions.append(region)
-    found = _one_candidate(slot, regions)
+    regions = [_region(one, slot.here, slot.there) for one in answer.evidence]
+    found = _one_candidate(slot, [region for region in regions if region is not None])
     if found is None or not _is_alone(slot, answer, found[0]):
         return None
     candidate, evidence = found
@@ -103,12 +100,12 @@ def _stands(words: str, document: Document) -> bool:
 
 
 def _one_candidate(slot: Slot, regions: Sequence[Region]) -> tuple[Candidate, tuple[Evidence, ...]] | None:
-    """The candidate that fills every region, and its words there; None where there is none, or another one as well."""
+    """The candidate that fills a region, and its words there; None where there is none, or another one as well."""
     found: dict[str, tuple[Candidate, tuple[Evidence, ...]]] = {}
     for candidate in filter(lambda one: _may_fill(slot.view, one), slot.candidates):
         words = evidence_of(slot.document, candidate)
         filling = [one for one in words if any(_fills(one, region, slot.here) for region in regions)]
-        if all(any(region.holds(one) for one in filling) for region in regions):
+        if filling:
             found.setdefault(fold(candidate.value), (candidate, tuple(filling)))
     return next(iter(found.values())) if len(found) == 1 else None
 
@@ -138,7 +135,11 @@ def _is_alone(slot: Slot, answer: Answer, candidate: Candidate) -> bool:
         return shape(candidate.value) == shape(answer.values[0])
     here, there = (set(note) for note in slot.notes)
     own: set[Hashable] = {candidate.position, ("computed", candidate.value)}
-    return (here - there) <= own | _parts(slot.view, candidate)
+    anew = here - there - own - _parts(slot.view, candidate)
+    if not anew or not slot.view.rule.computes:
+        return not anew
+    others = of_others(slot.view, slot.here, slot.there, {fold(answer.values[0])})
+    return all(isinstance(note, tuple) and fold(note[1]) in others for note in anew)
 
 
 def _parts(view: KeyView, candidate: Candidate) -> set[Hashable]:
@@ -171,7 +172,19 @@ def _region(evidence: Evidence, here: Listing, there: Listing) -> Region | None:
     first = next((at for at, word in enumerate(places) if word.end() > evidence.start), len(places))
     last = next((at for at, word in enumerate(places) if word.start() >= evidence.end), len(places))
     found = _aligned(before, after, first, last)
-    return Region(name, others[found[0]].start(), others[found[1] - 1].end()) if found else None
+    if found is None:
+        return None
+    whole = Region(name, others[found[0]].start(), others[found[1] - 1].end())
+    beside = raw[places[first].start() : evidence.start], raw[evidence.end : places[last - 1].end()]
+    return _without(other, whole, *beside)
+
+
+def _without(raw: str, whole: Region, before: str, after: str) -> Region:
+    """A region without what stood beside the words within their own word, if it stands there too ("EU" of "EU42")."""
+    text = raw[whole.start : whole.end]
+    start = len(before) if before and text.startswith(before) else 0
+    end = len(after) if after and text[start:].endswith(after) else 0
+    return replace(whole, start=whole.start + start, end=whole.end - end)
 
 
 def _pairs(before: Sequence[str], after: Sequence[str]) -> int:

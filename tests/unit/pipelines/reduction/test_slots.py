@@ -8,10 +8,15 @@ from dataclasses import replace
 
 import pytest
 
+from pipelines.library.answers import Answer
+from pipelines.library.pairs import item_pairs
 from pipelines.reduction import slots
 from pipelines.reduction.config import Reduction
+from pipelines.reduction.difference import noted
 from schemas.knowledge import Evidence
+from tests.unit.pipelines.library import small
 from tests.unit.pipelines.reduction.mugs import mug, recogniser
+from udfs.document import document
 
 TASK_B = Reduction(task_b="0.99")
 ABOUT = "A sturdy ceramic cup for every day. Dishwasher safe."
@@ -54,6 +59,37 @@ def test_a_merchants_attribute_is_a_place(tmp_path):
     answers, _ = second_of(tmp_path, first, second)
     assert answers["colour"].values == ("Navy Blue",) and answers["colour"].source == "aligned sibling i1"
     assert [one.source_field for one in answers["colour"].evidence] == ["attributes.colour"]
+
+
+def test_one_place_will_do_where_the_title_is_put_together_anew(tmp_path):
+    first = mug("i1", "Red mug, new", f"{ABOUT} This one is red.")
+    second = mug("i2", "New: navy blue, a mug", f"{ABOUT} This one is navy blue.")
+    answers, _ = second_of(tmp_path, first, second)
+    assert answers["colour"].values == ("Navy Blue",) and answers["colour"].source == "aligned sibling i1"
+
+
+def test_two_measures_that_change_are_told_apart_by_their_places(tmp_path):
+    first = mug("i1", "Mug", f"{ABOUT} It is 12 cm tall. Its box is 20 cm wide.")
+    second = mug("i2", "Mug", f"{ABOUT} It is 15 cm tall. Its box is 25 cm wide.")
+    at = first.description.index("12")
+    words = Evidence("12.0", "description", at, at + 5, "12 cm")
+    said = Answer("height", ("12.0",), ("",), (words,), 0.9, "ranker")
+    view, here, there = small.view(), noted(second, small.view()), noted(first, small.view())
+    pair = item_pairs(0, second, document(second), view, [{} for _ in view.keys], top_k=10).pairs[2]
+    slot = slots.Slot(
+        view.keys[2], document(second), second, first, (here.notes[2], there.notes[2]), pair.candidates
+    )
+    told = slots.read(slot, said)
+    assert told is not None and told.values == ("15.0",)
+    lidded = replace(second, description=f"{second.description} A lid of 9 cm.")
+    assert (
+        slots.read(replace(slot, here=lidded, notes=(noted(lidded, view).notes[2], slot.notes[1])), said)
+        is None
+    )
+
+
+def test_what_stands_beside_a_number_in_its_word_is_no_part_of_the_place():
+    assert slots._without("a EU42 b", slots.Region("title", 2, 6), "EU", "") == slots.Region("title", 4, 6)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,165 @@
+"""Places of numbers: in the same sentence filled anew, a number that stands where another key's stood is that key's (L4).
+
+"Memory: 16GB, soldered" beside the sibling's "Memory: 8GB, soldered": whatever was no height there is no height here. A place is
+the words before and after a number and what is measured there; of a merchant's attribute, its name as well. Numbers inside a
+code stand where the code stands.
+Source: paper section 4.3.1 (2) gives a model the difference of fields; telling from it by rule whose number changed: ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import repeat
+
+import pint
+
+from pipelines.library.keys import KeyView
+from pipelines.reduction.lend import SENTENCE
+from schemas.listing import Listing
+from udfs.document import ATTRIBUTES, field_text
+from udfs.normalize import Surface, extracted
+from udfs.quantity import Quantity, quantities, unit
+from udfs.text import clean, fold
+
+COUNTED = frozenset(["count", "bag", "bags", "unit", "units"])
+"""Words for what is counted, which the units library takes for units: "6 count", "20 bags"."""
+BARE, INSIDE = "bare", "inside"
+Way = pint.Unit | str
+"""How a number is said: with a unit, bare, or inside a word ("EU42", "VB-181")."""
+Sentence = tuple[str, str]
+TEXT = "text"
+WORDS_BEFORE, CONTEXT_CHARACTERS = 2, 60
+_WORD = re.compile(r"[\u4e00-\u9fff]|\w+")
+_DIGITS = re.compile(r"\d+")
+_CODE_BEFORE, _CODE_AFTER = (
+    re.compile(r"[A-Za-z0-9][A-Za-z0-9\-._]*\Z"),
+    re.compile(r"[A-Za-z0-9\-._]*[A-Za-z0-9]"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a number stands: in title and description or in which attribute, between which words, and what it measures."""
+
+    kind: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    measures: str
+
+    @property
+    def tells(self) -> bool:
+        """Whether it is told from other places: a bare sentence of a number is none."""
+        return bool(self.before or self.after) or self.kind != TEXT
+
+    @property
+    def has_unit(self) -> bool:
+        """Whether a number with a unit stands there."""
+        return self.measures not in (BARE, INSIDE)
+
+
+def of_others(view: KeyView, here: Listing, there: Listing, values: Set[str]) -> set[str]:
+    """Possible values of a key in `here`, folded, that stand where `there` has what is no value of it.
+
+    `values`: those of `there`, folded. All places must tell so, of a number with a unit one: "256 GB" is what it is wherever else
+    it is said, while the last digit of a code may be the number of pieces as well. None may be a place of `values`.
+    """
+    own: set[Place] = set()
+    others: set[Place] = set()
+    for place, value in possible_at(there, view):
+        (own if value in values else others).add(place)
+    told: dict[str, set[Place]] = defaultdict(set)
+    for place, value in possible_at(here, view):
+        told[value].add(place)
+    others = {place for place in others - own if place.tells}
+    return {
+        value
+        for value, places in told.items()
+        if not places & own and (places <= others or any(place.has_unit for place in places & others))
+    }
+
+
+def stand_alike(view: KeyView, here: Listing, there: Listing, values: Set[str]) -> bool:
+    """Whether `here` says each of these values at a place where `there` does, and no less often."""
+    before, after = (Counter(possible_at(one, view)) for one in (there, here))
+    said = {value for place, value in before.keys() & after.keys() if place.tells}
+    return values <= said and all(_times(after, value) >= _times(before, value) for value in values)
+
+
+def possible_at(listing: Listing, view: KeyView) -> Iterator[tuple[Place, str]]:
+    """Each possible value that a key's rule reads in a listing, folded, and where."""
+    for (kind, sentence), times in sentences_of(listing).items():
+        text = clean(sentence).text
+        numbers = {number.start: number for number in quantities(text)}
+        for one in extracted(text, view.rule):
+            place = _place(kind, text, one, numbers.get(one.start))
+            yield from repeat((place, fold(one.value)), times)
+
+
+def _times(found: Mapping[tuple[Place, str], int], value: str) -> int:
+    return sum(times for (_, said), times in found.items() if said == value)
+
+
+def _place(kind: str, text: str, one: Surface, number: Quantity | None) -> Place:
+    end = max(one.end, number.end) if number else one.end
+    measures = _measures(way_of(text, number)) if number else BARE
+    before, after = _CODE_BEFORE.search(text, 0, one.start), _CODE_AFTER.match(text, end)
+    if before or after:
+        measures = INSIDE
+    start, end = before.start() if before else one.start, after.end() if after else end
+    around = words_before(text, start), _word_after(text, end)
+    return Place(kind, *(tuple(_DIGITS.sub("9", word) for word in words) for words in around), measures)
+
+
+def sentences_of(listing: Listing) -> Counter[Sentence]:
+    """How often a listing says each sentence; a merchant's attribute is one, by its name."""
+    found: Counter[Sentence] = Counter()
+    for name in fields_of(listing):
+        for text in SENTENCE.split(field_text(name, listing) or ""):
+            if text.strip():
+                found[kind_of(name), text.strip()] += 1
+    return found
+
+
+def fields_of(listing: Listing) -> list[str]:
+    """Names of the fields that say something of the item."""
+    return ["title", "description", "brand", *(f"{ATTRIBUTES}{name}" for name in listing.attributes)]
+
+
+def kind_of(name: str) -> str:
+    """Title and description say things in one way, each attribute in its own."""
+    return name if name.startswith(ATTRIBUTES) else TEXT
+
+
+def way_of(text: str, quantity: Quantity) -> Way:
+    """How a number is said."""
+    is_unit = bool(quantity.unit_text) and quantity.unit_text.lower() not in COUNTED
+    known = unit(quantity.unit_text) if is_unit else None
+    return known or (INSIDE if is_inside(text, quantity.start) else BARE)
+
+
+def is_inside(text: str, start: int) -> bool:
+    """Whether a place is inside a word, as the number of a code is."""
+    before = text[max(0, start - 2) : start]
+    return bool(before) and (
+        (before[-1].isascii() and before[-1].isalnum()) or (before[-1] in "-/." and before[:1].isalnum())
+    )
+
+
+def words_before(text: str, start: int) -> tuple[str, ...]:
+    """The last words before a place of a text, folded."""
+    return tuple(map(fold, _WORD.findall(text[max(0, start - CONTEXT_CHARACTERS) : start])[-WORDS_BEFORE:]))
+
+
+def _word_after(text: str, end: int) -> tuple[str, ...]:
+    found = _WORD.search(text, end, end + CONTEXT_CHARACTERS)
+    return (fold(found[0]),) if found else ()
+
+
+@lru_cache(maxsize=1024)
+def _measures(way: Way) -> str:
+    """The dimension, so that "1.7 fl oz" and "50 ml" stand at one place."""
+    return way if isinstance(way, str) else str(way.dimensionality)
