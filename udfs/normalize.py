@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -118,8 +118,8 @@ class Surface:
     end: int
 
 
-def extracted(text: str, rule: Rule) -> list[Surface]:
-    """Every canonical value that a computing rule can read out of a text, with its span.
+def extracted(text: str, rule: Rule, numbers: Sequence[Quantity] | None = None) -> list[Surface]:
+    """Every canonical value that a computing rule can read out of a text, with its span. `numbers`: of the text, where known.
 
     >>> rule = read_rule("Unit Conversion", "Convert to centimeters (cm), rounded to one decimal place.")
     >>> [s.value for s in extracted('8 inch x 20cm, 3 lbs', rule)]
@@ -132,7 +132,8 @@ def extracted(text: str, rule: Rule) -> list[Surface]:
         ]
     if rule.kind == STRIP_MARKS:
         return _codes(text)
-    found = [surface for quantity in quantities(text) for surface in _computed(text, quantity, rule)]
+    known = quantities(text) if numbers is None else numbers
+    found = [surface for quantity in known for surface in _computed(text, quantity, rule)]
     if rule.kind == NUMBER:
         found += [
             Surface(str(WORDS[m[0].lower()]), m.start(), m.end())

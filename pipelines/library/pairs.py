@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.library.candidates import ItemText, candidates, item_text
+from pipelines.library.candidates import Candidate, ItemText, candidates, item_text
 from pipelines.library.features import ItemFeatures
 from pipelines.library.keys import CategoryView
 from pipelines.library.ranker import PairInput
@@ -66,9 +66,20 @@ def item_pairs(
 ) -> ItemPairs:
     """Candidates and features of all keys of one item. `number` tells the items of one chunk apart."""
     text = item_text(found)
+    return pairs_of(number, listing, text, category, candidates(text, category, similar, own, top_k))
+
+
+def pairs_of(
+    number: int,
+    listing: Listing,
+    text: ItemText,
+    category: CategoryView,
+    offered: Sequence[list[Candidate]],
+) -> ItemPairs:
+    """Features of what is offered for all keys of one item, a list of candidates a key."""
     features = ItemFeatures(text, category)
     pairs = [
-        PairInput(number, offered, features.sparse(view, offered), features.dense(view, offered))
-        for view, offered in zip(category.keys, candidates(text, category, similar, own, top_k), strict=True)
+        PairInput(number, found, features.sparse(view, found), features.dense(view, found))
+        for view, found in zip(category.keys, offered, strict=True)
     ]
     return ItemPairs(listing, category, text, pairs)

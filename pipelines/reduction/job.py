@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pipelines.library.answers import Answer, ItemAnswers
+from pipelines.library.candidates import ItemText, item_text
 from pipelines.library.category import CategoryGuess
 from pipelines.library.keys import CategoryView
 from pipelines.library.pairs import Floats
@@ -44,6 +45,14 @@ class Job:
     waits: dict[int, Job] = field(default_factory=dict)
     is_witness: bool = False
     leader: Job | None = None
+    _words: ItemText | None = None
+
+    @property
+    def words(self) -> ItemText:
+        """Its text's tokens and runs of words, made once."""
+        if self._words is None:
+            self._words = item_text(self.document)
+        return self._words
 
     @property
     def left(self) -> tuple[int, ...]:

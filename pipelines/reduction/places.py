@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import repeat
@@ -32,6 +32,8 @@ Way = pint.Unit | str
 """How a number is said: with a unit, bare, or inside a word ("EU42", "VB-181")."""
 Sentence = tuple[str, str]
 TEXT = "text"
+KEPT_LISTINGS, KEPT_SENTENCES, KEPT_CHARACTERS = 256, 8_192, 1_000
+"""What is kept of what was split and read last; longer sentences are read anew each time."""
 WORDS_BEFORE, CONTEXT_CHARACTERS = 2, 60
 _WORD = re.compile(r"[\u4e00-\u9fff]|\w+")
 _DIGITS = re.compile(r"\d+")
@@ -92,9 +94,10 @@ def stand_alike(view: KeyView, here: Listing, there: Listing, values: Set[str]) 
 def possible_at(listing: Listing, view: KeyView) -> Iterator[tuple[Place, str]]:
     """Each possible value that a key's rule reads in a listing, folded, and where."""
     for (kind, sentence), times in sentences_of(listing).items():
-        text = clean(sentence).text
-        numbers = {number.start: number for number in quantities(text)}
-        for one in extracted(text, view.rule):
+        text = cleaned(sentence)
+        found = numbers_of(text)
+        numbers = {number.start: number for number in found}
+        for one in extracted(text, view.rule, found):
             place = _place(kind, text, one, numbers.get(one.start))
             yield from repeat((place, fold(one.value)), times)
 
@@ -110,18 +113,47 @@ def _place(kind: str, text: str, one: Surface, number: Quantity | None) -> Place
     if before or after:
         measures = INSIDE
     start, end = before.start() if before else one.start, after.end() if after else end
-    around = words_before(text, start), _word_after(text, end)
-    return Place(kind, *(tuple(_DIGITS.sub("9", word) for word in words) for words in around), measures)
+    return Place(kind, _shapes(words_before(text, start)), _shapes(_word_after(text, end)), measures)
+
+
+def _shapes(words: Iterable[str]) -> tuple[str, ...]:
+    """Words with one digit for each number: "0 29720" is one place in all codes of a barcode."""
+    return tuple(_DIGITS.sub("9", word) for word in words)
 
 
 def sentences_of(listing: Listing) -> Counter[Sentence]:
-    """How often a listing says each sentence; a merchant's attribute is one, by its name."""
+    """How often a listing says each sentence; a merchant's attribute is one, by its name. Not to be changed."""
+    return _sentences(tuple((kind_of(name), field_text(name, listing) or "") for name in fields_of(listing)))
+
+
+@lru_cache(maxsize=KEPT_LISTINGS)
+def _sentences(fields: tuple[Sentence, ...]) -> Counter[Sentence]:
     found: Counter[Sentence] = Counter()
-    for name in fields_of(listing):
-        for text in SENTENCE.split(field_text(name, listing) or ""):
+    for kind, field in fields:
+        for text in SENTENCE.split(field):
             if text.strip():
-                found[kind_of(name), text.strip()] += 1
+                found[kind, text.strip()] += 1
     return found
+
+
+def cleaned(sentence: str) -> str:
+    """A sentence without markup; siblings share most of theirs, so it is made once."""
+    return _cleaned(sentence) if len(sentence) <= KEPT_CHARACTERS else clean(sentence).text
+
+
+def numbers_of(text: str) -> Sequence[Quantity]:
+    """The numbers of a clean sentence, found once."""
+    return _numbers(text) if len(text) <= KEPT_CHARACTERS else quantities(text)
+
+
+@lru_cache(maxsize=KEPT_SENTENCES)
+def _cleaned(sentence: str) -> str:
+    return clean(sentence).text
+
+
+@lru_cache(maxsize=KEPT_SENTENCES)
+def _numbers(text: str) -> tuple[Quantity, ...]:
+    return tuple(quantities(text))
 
 
 def fields_of(listing: Listing) -> list[str]:

@@ -15,11 +15,10 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from pipelines.library.answers import Answer, ItemAnswers, Usage
-from pipelines.library.candidates import item_text
 from pipelines.library.category import CategoryGuess
 from pipelines.library.keys import CategoryView
 from pipelines.library.open_pairs import OpenPair, ask_discriminator
-from pipelines.library.pairs import Floats, ItemPairs, encoded_text, item_pairs
+from pipelines.library.pairs import Floats, ItemPairs, encoded_text
 from pipelines.library.relevance import Relevance
 from pipelines.library.rows import CATEGORY_ATTR
 from pipelines.library.s2d import S2D
@@ -50,11 +49,10 @@ from pipelines.reduction.job import (
 )
 from pipelines.reduction.lend import SIBLING
 from pipelines.reduction.narrow import NarrowedViews
+from pipelines.reduction.offer import Offer, offers, pairs_of_offers, read_slots
 from pipelines.reduction.offered import worth_offering
 from pipelines.reduction.references import Reference, references
-from pipelines.reduction.search_batches import similar_of_many
 from pipelines.reduction.siblings import told_of
-from pipelines.reduction.slots import Slot, read
 from pipelines.reduction.twins import TWIN, as_twin, twins
 from pipelines.reduction.witnesses import Whole, few_witnesses
 from schemas.knowledge import KnowledgeRow
@@ -262,15 +260,12 @@ class ReducedS2D(S2D):
             started_s = time.perf_counter()
             usage.pairs.update(await asyncio.to_thread(self._take_over, wave, jobs))
             usage.seconds["reduce"] += time.perf_counter() - started_s
-            asked = [job for job, _ in wave if job.left]
-            items, ranked = await self._search_and_rank(asked, usage)
+            made = await self._offers([job for job, _ in wave if job.left], usage)
+            asked = [offer.job for offer in made]
+            items, ranked = await self._ranked(made, usage)
         if not asked:
             return
         answers, opened = self._settle(items, ranked, usage)
-        if self.reduction.task_b:
-            started_s = time.perf_counter()
-            opened = await asyncio.to_thread(self._read_slots, opened, asked, answers, usage)
-            usage.seconds["reduce"] += time.perf_counter() - started_s
         opened = worth_offering(opened, self.reduction.least_chance)
         async with self._stage(DISCRIMINATE):
             started_s = time.perf_counter()
@@ -282,18 +277,28 @@ class ReducedS2D(S2D):
         for job, found in zip(asked, answers, strict=True):
             job.known.update(zip(job.left, found, strict=True))
 
-    async def _search_and_rank(
-        self, asked: Sequence[Job], usage: Usage
+    async def _offers(self, asked: Sequence[Job], usage: Usage) -> list[Offer]:
+        """Candidates of the keys that are left; those items of which slots tell all are through."""
+        started_s = time.perf_counter()
+        made = await asyncio.to_thread(offers, self.release, asked, self._narrowed, self.config.top_k)
+        usage.seconds["search"] += time.perf_counter() - started_s
+        if self.reduction.task_b:
+            started_s = time.perf_counter()
+            usage.pairs.update(await asyncio.to_thread(self._read_slots, made))
+            usage.seconds["reduce"] += time.perf_counter() - started_s
+        return [offer for offer in made if offer.job.left]
+
+    async def _ranked(
+        self, made: Sequence[Offer], usage: Usage
     ) -> tuple[list[ItemPairs], list[list[Floats]]]:
-        """Candidates of the keys that are left, and their probabilities."""
-        if not asked:
+        """The candidates' probabilities."""
+        if not made:
             return [], []
         started_s = time.perf_counter()
-        items = await asyncio.to_thread(self._items, asked)
-        usage.seconds["search"] += time.perf_counter() - started_s
-        started_s = time.perf_counter()
-        keys = await self._keys.of(job.category for job in asked) if self.scorer else {}
-        rows = [keys[job.category.category_id][list(job.left)] for job in asked] if keys else []
+        jobs = [offer.job for offer in made]
+        keys = await self._keys.of(job.category for job in jobs) if self.scorer else {}
+        rows = [keys[job.category.category_id][list(job.left)] for job in jobs] if keys else []
+        items = await asyncio.to_thread(pairs_of_offers, made, self._narrowed)
         ranked = await asyncio.to_thread(self._rank_by, items, rows)
         usage.seconds["rank"] += time.perf_counter() - started_s
         return items, ranked
@@ -329,44 +334,19 @@ class ReducedS2D(S2D):
             let_wait([(job, self._probed(job)) for job in (*witnesses, *asked)])
         return taken
 
-    def _read_slots(
-        self, opened: Sequence[OpenPair], asked: Sequence[Job], answers: list[list[Answer]], usage: Usage
-    ) -> list[OpenPair]:
-        """Answer what stands at the place of a sibling's answer; returns the pairs that are still open."""
-        still = []
-        for pair in opened:
-            job = asked[pair.item]
-            found = self._slot(pair, job)
-            if found is None:
-                still.append(pair)
-                continue
-            answers[pair.item][pair.key] = found
-            usage.pairs[found.source.split(" ", 1)[0]] += 1
-        return still
-
-    def _slot(self, pair: OpenPair, job: Job) -> Answer | None:
-        """What an open pair's item says where its reference said its answer, if that can be told."""
-        place, leader = job.left[pair.key], job.leader
-        if leader is None or (answer := leader.known.get(place)) is None:
-            return None
-        notes = (self._probed(job).notes.notes[place], self._probed(leader).notes.notes[place])
-        candidates = pair.source.pairs[pair.key].candidates
-        return read(Slot(pair.view, job.document, job.listing, leader.listing, notes, candidates), answer)
+    def _read_slots(self, made: Sequence[Offer]) -> Counter[str]:
+        """Answer what stands at the place of a sibling's answer; counts by where it came from."""
+        taken: Counter[str] = Counter()
+        for offer in made:
+            for place, answer in read_slots(offer, self._probed).items():
+                offer.job.known[place] = answer
+                taken[answer.source.split(" ", 1)[0]] += 1
+        return taken
 
     def _probed(self, job: Job) -> Probed:
         if job.own is None:
-            job.own = probed(job.listing, job.category, job.vector, item_text(job.document))
+            job.own = probed(job.listing, job.category, job.vector, job.words)
         return job.own
-
-    def _items(self, jobs: Sequence[Job]) -> list[ItemPairs]:
-        """Candidates and features of the keys that are left."""
-        categories = [self._narrowed.of(job.category, job.left) for job in jobs]
-        asked = [(category, job.vector) for category, job in zip(categories, jobs, strict=True)]
-        found = similar_of_many(self.release, asked, self.config.top_k)
-        return [
-            item_pairs(number, job.listing, job.document, category, similar, top_k=self.config.top_k)
-            for number, (job, category, similar) in enumerate(zip(jobs, categories, found, strict=True))
-        ]
 
     async def _ask(self, opened: Sequence[OpenPair], jobs: Sequence[Job], usage: Usage) -> list[Answer]:
         meta, point = self.ranker.meta, self._point()

@@ -21,9 +21,11 @@ from pipelines.reduction.places import (
     BARE,
     INSIDE,
     Way,
+    cleaned,
     fields_of,
     is_inside,
     kind_of,
+    numbers_of,
     of_others,
     sentences_of,
     stand_alike,
@@ -35,7 +37,7 @@ from schemas.listing import Listing
 from udfs.document import field_text
 from udfs.normalize import NUMBER, Surface, extracted
 from udfs.quantity import Quantity, quantities
-from udfs.text import clean, fold
+from udfs.text import fold
 
 Context = tuple[tuple[str, ...], str, Way]
 _DIGITS = re.compile(r"[\d.,/]*\d")
@@ -116,9 +118,10 @@ def _possible(
     the reference says in the same way after the same words; it has them, and they were or were not taken for its values.
     """
     found = set()
-    for text in (clean(sentence).text for sentence in sentences):
-        ways = {quantity.start: way_of(text, quantity) for quantity in quantities(text)}
-        for one in extracted(text, view.rule):
+    for text in map(cleaned, sentences):
+        numbers = numbers_of(text)
+        ways = {quantity.start: way_of(text, quantity) for quantity in numbers}
+        for one in extracted(text, view.rule, numbers):
             way = ways.get(one.start, INSIDE if is_inside(text, one.start) else BARE)
             if _context(text, one, way) in contexts:
                 continue
@@ -129,8 +132,8 @@ def _possible(
 
 def _contexts(sentences: Iterable[str]) -> set[Context]:
     found = set()
-    for text in (clean(sentence).text for sentence in sentences):
-        for quantity in quantities(text):
+    for text in map(cleaned, sentences):
+        for quantity in numbers_of(text):
             found.add(_context(text, quantity, way_of(text, quantity)))
     return found
 

@@ -165,3 +165,19 @@ def test_what_a_reference_was_lent_is_no_place(tmp_path):
     assert answer.source == "sibling i1"
     slot = slots.Slot(None, None, mug("i3", "Navy blue mug"), red, (None, None), ())  # type: ignore[arg-type]
     assert slots.read(slot, answer) is None
+
+
+def test_what_slots_tell_is_not_ranked(tmp_path):
+    s2d = recogniser(tmp_path, TASK_B)
+    ranked, probabilities = [], s2d.ranker.probabilities
+
+    def counted(pairs):
+        ranked.append([candidate.value for pair in pairs for candidate in pair.candidates])
+        return probabilities(pairs)
+
+    s2d.ranker.probabilities = counted
+    pair = [mug("i1", "A red mug, 12 cm", ABOUT), mug("i2", "A navy blue mug, 15 cm", f"Boxed. {ABOUT}")]
+    found, usage = asyncio.run(s2d.recognise(pair))
+    assert usage.pairs["aligned"] == 2 and len(found[1].answers) == len(found[0].answers)
+    later = [value for values in ranked[1:] for value in values]
+    assert "12.0" in ranked[0] and "15.0" not in later and "Navy Blue" not in later
