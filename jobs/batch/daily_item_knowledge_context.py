@@ -37,8 +37,10 @@ class Context:
         images: str = "off",
         precision: float = 0.0,
         reduce: Reduce = NOTHING_REDUCED,
+        driver_memory: str = "2g",
     ) -> None:
         self.config = config
+        self._driver_memory = driver_memory
         self._ontology = ontology
         self._discriminator = discriminator
         self._images = images
@@ -62,7 +64,7 @@ class Context:
     def spark(self) -> SparkSession:
         """The session; started once."""
         if self._spark is None:
-            self._spark = spark_session("daily_item_knowledge")
+            self._spark = spark_session("daily_item_knowledge", driver_memory=self._driver_memory)
         return self._spark
 
     def current(self) -> Current:

@@ -52,11 +52,12 @@ ASKED_ONE_IN = 100
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many items, in which warehouse. `pairs_a_second`: the stated speed of what stands for the model."""
+    """How many items, in which warehouse. `pairs_a_second`: the stated speed of what stands for the model. `heap`: Spark's."""
 
     items: int
     warehouse: Path
     pairs_a_second: float = 200_000.0
+    heap: str = "2g"
 
     @property
     def labels(self) -> Path:
@@ -66,7 +67,7 @@ class Size:
     @property
     def context(self) -> Context:
         """The daily job over the made listings."""
-        return Context(DailyConfig(DAY, self.warehouse), NAME, "off")
+        return Context(DailyConfig(DAY, self.warehouse), NAME, "off", driver_memory=self.heap)
 
 
 def make(size: Size) -> dict[str, float]:
@@ -239,9 +240,10 @@ def main() -> None:
     parser.add_argument("step", choices=list(ALL))
     parser.add_argument("--items", type=int, required=True)
     parser.add_argument("--warehouse", type=Path, required=True)
+    parser.add_argument("--heap", default=Size(0, Path()).heap)
     args = parser.parse_args()
     started_s = time.perf_counter()
-    did = ALL[args.step](Size(args.items, args.warehouse.absolute()))
+    did = ALL[args.step](Size(args.items, args.warehouse.absolute(), heap=args.heap))
     print(json.dumps({**did, "seconds": round(time.perf_counter() - started_s, 2)}), flush=True)
 
 
