@@ -8,16 +8,17 @@ Source: paper section 6 retries unfinished shards only; pair by pair: ours.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pipelines.library.answers import Answer
-from pipelines.library.keys import CategoryView
+from pipelines.library.keys import CategoryView, KeyView
 from pipelines.library.rows import CATEGORY_ATTR
 from pipelines.reduction.difference import noted, touched
 from pipelines.reduction.fingerprint import Models, pair_fingerprint
-from pipelines.reduction.lend import EARLIER, standing
+from pipelines.reduction.lend import EARLIER, is_own, standing
+from pipelines.reduction.said import is_settled, reread
 from pipelines.tunnel.events import text_digest
-from schemas.knowledge import KnowledgeRow
+from schemas.knowledge import Evidence, KnowledgeRow
 from schemas.listing import Listing
 from udfs.version import MARKERS
 
@@ -41,11 +42,13 @@ class Before:
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What of an item need not be computed. `unchanged`: its inputs are the same, so its row stands as it is; `moved`: the
-    text changed where it cannot bear on the key, so the answer stands with its evidence in the new text. By key place.
+    text changed where it cannot bear on the key, so the answer stands with its evidence in the new text. `changed`: what its own
+    words said that now may be otherwise; a slot may tell. By key place.
     """
 
     unchanged: Mapping[int, Answer]
     moved: Mapping[int, Answer]
+    changed: Mapping[int, Answer] = field(default_factory=dict)
 
 
 def before_of(listing: Listing, rows: Iterable[KnowledgeRow]) -> Before:
@@ -87,25 +90,48 @@ def kept(
     """
     if before.category_id != category.category_id or before.listing.image_urls != listing.image_urls:
         return Kept({}, {})
+    standing_pairs = _of_same_inputs(before, category, slices, models)
+    if not standing_pairs or text_digest(before.listing) == text_digest(listing):
+        return Kept(standing_pairs, {})
+    bears = touched(noted(before.listing, category), noted(listing, category), category)
+    moved, changed = {}, {}
+    for place, answer in standing_pairs.items():
+        evidence = _evidence_now(answer, category.keys[place], listing, before.listing, bears[place])
+        if evidence is not None:
+            moved[place] = replace(answer, evidence=evidence, source=_moved_source(answer.source))
+        elif is_own(answer):
+            changed[place] = answer
+    return Kept({}, moved, changed)
+
+
+def _of_same_inputs(
+    before: Before, category: CategoryView, slices: Mapping[str, str], models: Models
+) -> dict[int, Answer]:
+    """By key place, the answers that these models and this ontology gave of the item's earlier text."""
     then = text_digest(before.listing)
-    standing_pairs = {
+    return {
         place: answer
         for place, view in enumerate(category.keys)
         if (answer := before.answers.get(view.key.key_id)) is not None
         and before.fingerprints[view.key.key_id]
         == pair_fingerprint(then, slices[view.key.key_id], models.behind(answer))
     }
-    if not standing_pairs or then == text_digest(listing):
-        return Kept(standing_pairs, {})
-    bears = touched(noted(before.listing, category), noted(listing, category), category)
-    moved = {}
-    for place, answer in standing_pairs.items():
-        evidence = [standing(one, listing) for one in answer.evidence]
-        if not bears[place] and None not in evidence:
-            moved[place] = replace(
-                answer, evidence=tuple(one for one in evidence if one), source=_moved_source(answer.source)
-            )
-    return Kept({}, moved)
+
+
+def _evidence_now(
+    answer: Answer, view: KeyView, here: Listing, there: Listing, bears: bool
+) -> tuple[Evidence, ...] | None:
+    """An earlier answer's evidence in the new text; None where it cannot be told that it stands.
+
+    What the text's change can bear on stands where rule settles it all the same: a number whose place is as it was.
+    """
+    found = [standing(one, here) for one in answer.evidence]
+    if not bears:
+        return None if None in found else tuple(one for one in found if one)
+    if not is_own(answer) or not is_settled(answer, view, here, there):
+        return None
+    again = reread(answer, view, here).evidence
+    return again if {one.value for one in again} == {one.value for one in answer.evidence} else None
 
 
 def fingerprints(

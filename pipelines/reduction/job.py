@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pipelines.library.answers import Answer, ItemAnswers
 from pipelines.library.candidates import ItemText, item_text
@@ -23,14 +24,26 @@ from schemas.listing import Listing
 from udfs.document import Document
 
 Known = dict[int, Answer]
-Held = tuple[CategoryGuess, Known]
+
+
+class Held(NamedTuple):
+    """What is known of an item before it is computed: its category, answers that stand, and own ones of its text as it was.
+
+    `changed` is not what it says now, but what `earlier` said.
+    """
+
+    guess: CategoryGuess
+    known: Known
+    changed: Known | None = None
+    earlier: Listing | None = None
 
 
 @dataclass(slots=True)
 class Job:
     """One item: `known` grows until it has an answer for each key. `waits`: by key place, the sibling that is asked first.
 
-    `is_witness`: whether it was known whole before. `leader`: the sibling that is its reference.
+    `is_witness`: whether it was known whole before. `leader`: the sibling that is its reference. `was`: itself as it was when it
+    was last recognised, with what its words said then that they may not say now.
     """
 
     place: int
@@ -45,6 +58,7 @@ class Job:
     waits: dict[int, Job] = field(default_factory=dict)
     is_witness: bool = False
     leader: Job | None = None
+    was: Job | None = None
     _words: ItemText | None = None
 
     @property

@@ -39,8 +39,8 @@ def lent(answer: Answer, to: Listing, kind: str, item_id: str, chance: float = 1
 
 
 def is_own(answer: Answer) -> bool:
-    """Whether an answer was made of its item's own words, by whichever model, and not taken over from another item."""
-    return not any(kind in answer.source for kind in (f"{SIBLING} ", f"{SIMILAR} "))
+    """Whether an answer was made of its item's own words, by whichever model, and not taken over from another item or text."""
+    return not any(kind in answer.source for kind in (f"{SIBLING} ", f"{SIMILAR} ", f"aligned {EARLIER}"))
 
 
 def irrelevant(key_id: str, version: str, chance: float) -> Answer:

@@ -41,17 +41,23 @@ def offers(release: Release, jobs: Sequence[Job], narrowed: NarrowedViews, top_k
 
 
 def read_slots(offer: Offer, probed: Callable[[Job], Probed]) -> dict[int, Answer]:
-    """By key place, what the item says where its leader said its answer, if that can be told; see `slots.read`."""
-    job, leader = offer.job, offer.job.leader
-    if leader is None:
-        return {}
-    found = {}
+    """By key place, what the item says where its leader said its answer, or itself before it changed; see `slots.read`."""
+    found: dict[int, Answer] = {}
+    for reference in (offer.job.was, offer.job.leader):
+        if reference is not None:
+            found = _read_from(reference, offer, probed) | found
+    return found
+
+
+def _read_from(reference: Job, offer: Offer, probed: Callable[[Job], Probed]) -> dict[int, Answer]:
+    job, found = offer.job, {}
     for place, offered in offer.candidates.items():
-        if (answer := leader.known.get(place)) is None:
+        if (answer := reference.known.get(place)) is None:
             continue
-        notes = (probed(job).notes.notes[place], probed(leader).notes.notes[place])
-        view = job.category.keys[place]
-        told = read(Slot(view, job.document, job.listing, leader.listing, notes, offered), answer)
+        notes = (probed(job).notes.notes[place], probed(reference).notes.notes[place])
+        view, is_earlier = job.category.keys[place], reference is job.was
+        slot = Slot(view, job.document, job.listing, reference.listing, notes, offered, is_earlier)
+        told = read(slot, answer)
         if told is not None:
             found[place] = told
     return found

@@ -39,7 +39,6 @@ from pipelines.reduction.inherit import Inheritance, Probed, probed
 from pipelines.reduction.job import (
     Held,
     Job,
-    Known,
     lead,
     lenders,
     let_wait,
@@ -127,12 +126,11 @@ class ReducedS2D(S2D):
             if guess is None:
                 continue
             category = self.views.of(guess.category_id)
-            known = self._held(listing, category, usage)
-            holds[place] = guess, known
-            if len(known) == len(category.keys):
-                found[place] = whole(listing, guess, known)
+            held = holds[place] = self._held(listing, guess, category, usage)
+            if len(held.known) == len(category.keys):
+                found[place] = whole(listing, guess, held.known)
         left = [place for place, answers in enumerate(found) if answers is None]
-        knows = {place: len(holds[place][1]) if place in holds else 0 for place in left}
+        knows = {place: len(holds[place].known) if place in holds else 0 for place in left}
         copies = twins(listings, knows) if self.reduction.lends else {}
         left = [place for place in left if place not in copies]
         if left:
@@ -149,7 +147,7 @@ class ReducedS2D(S2D):
         """What is known of an item, and for the rest what the one with its text has answered."""
         if answers is None:
             raise RuntimeError(f"{of.item_id} was to answer for {listing.item_id} and has no answers")
-        own = held[1] if held and held[0].category_id == answers.category_id else {}
+        own = held.known if held and held.guess.category_id == answers.category_id else {}
         usage.pairs[TWIN] += len(answers.answers) - len(own)
         guess = CategoryGuess(answers.category_id, answers.category_confidence)
         return whole(listing, guess, as_twin(answers, of) | dict(own))
@@ -174,8 +172,8 @@ class ReducedS2D(S2D):
             members = [place for place in places if place not in open_]
             if members and changed:
                 chosen |= few_witnesses(
-                    [Whole(place, listings[place], *holds[place]) for place in members],
-                    [Whole(place, listings[place], *holds[place]) for place in changed if place in holds],
+                    [Whole(place, listings[place], *holds[place][:2]) for place in members],
+                    [Whole(place, listings[place], *holds[place][:2]) for place in changed if place in holds],
                     self.views,
                 )
         return sorted(chosen)
@@ -190,15 +188,15 @@ class ReducedS2D(S2D):
         sure = still_predicted(before, listing, self.ontology_version, self.models)
         return None if sure is None else CategoryGuess(before.category_id, sure)
 
-    def _held(self, listing: Listing, category: CategoryView, usage: Usage) -> Known:
+    def _held(self, listing: Listing, guess: CategoryGuess, category: CategoryView, usage: Usage) -> Held:
         """What is known of an item's keys already."""
         before = self.before(listing.item_id) if self.before else None
         if before is None:
-            return {}
+            return Held(guess, {})
         stands: Kept = kept(before, listing, category, self.slices.of(category), self.models)
         usage.pairs[UNCHANGED] += len(stands.unchanged)
         usage.pairs[MOVED] += len(stands.moved)
-        return {**stands.unchanged, **stands.moved}
+        return Held(guess, {**stands.unchanged, **stands.moved}, dict(stands.changed), before.listing)
 
     async def _compute(
         self, wanted: Sequence[tuple[int, Listing]], holds: Mapping[int, Held], usage: Usage
@@ -239,11 +237,16 @@ class ReducedS2D(S2D):
         jobs = []
         for (place, listing), found, vector in zip(wanted, documents, vectors, strict=True):
             held = holds.get(place)
-            guess = held[0] if held else self._category(listing, found, vector)
-            category = self.views.of(guess.category_id)
-            known = held[1] if held else self._held(listing, category, usage)
-            is_witness = len(known) == len(category.keys)
-            jobs.append(Job(place, listing, found, vector, guess, category, known, is_witness=is_witness))
+            if held is None:
+                guess = self._category(listing, found, vector)
+                held = self._held(listing, guess, self.views.of(guess.category_id), usage)
+            category = self.views.of(held.guess.category_id)
+            is_witness = len(held.known) == len(category.keys)
+            job = Job(place, listing, found, vector, held.guess, category, held.known, is_witness=is_witness)
+            if held.changed and held.earlier and self.reduction.task_b:
+                then = document(held.earlier)
+                job.was = Job(place, held.earlier, then, vector, held.guess, category, held.changed)
+            jobs.append(job)
         families: dict[str, list[Job]] = defaultdict(list)
         for job in jobs:
             families[f"spu {job.listing.spu_id}" if job.listing.spu_id else f"place {job.place}"].append(job)

@@ -12,6 +12,7 @@ from pipelines.library.s2d import S2D
 from pipelines.ontology.errors import ModelMismatch
 from pipelines.reduction.config import Reduction
 from pipelines.reduction.earlier import before_of, fingerprints, with_fingerprints
+from pipelines.reduction.lend import is_own
 from tests.unit.pipelines.library import small
 from tests.unit.pipelines.reduction.mugs import Model, Ranker, heads, mug, nothing, recogniser
 
@@ -203,12 +204,29 @@ def test_nothing_changed_costs_nothing(tmp_path):
 def test_a_changed_line_touches_only_the_keys_it_can_affect(tmp_path):
     taller = [replace(FAMILY[0], description=TEXT.replace("12 cm", "15 cm")), *FAMILY[1:]]
     _, again, usage, s2d = second_run(tmp_path, taller)
-    assert again[0]["height"].values == ("15.0",) and again[0]["height"].source == ""
+    height = again[0]["height"]
+    assert height.values == ("15.0",) and height.source == "aligned earlier text"
+    assert [taller[0].description[one.start : one.end] for one in height.evidence] == ["15 cm"]
     assert again[0]["material"].source == "earlier text" and again[0]["colour"].source == "earlier text"
-    assert usage.pairs["unchanged"] == 15 and usage.pairs["moved"] == 4
-    assert len(s2d.discriminator.prompts) <= 2 and all(
-        "Height" in prompt for prompt in s2d.discriminator.prompts
-    )
+    assert usage.pairs["unchanged"] == 15 and usage.pairs["moved"] == 4 and usage.pairs["aligned"] == 1
+    assert s2d.discriminator.prompts == []
+    # What was read in an earlier text is computed again from a text after that: it is no answer of the item's own words.
+    assert not is_own(height)
+
+
+def test_a_line_that_says_something_new_is_asked(tmp_path):
+    wider = [replace(FAMILY[0], description=f"{TEXT} Its box: 20 cm."), *FAMILY[1:]]
+    _, again, _, s2d = second_run(tmp_path, wider)
+    assert "20.0" in again[0]["height"].values and again[0]["height"].source == ""
+    assert s2d.discriminator.prompts and all("Height" in prompt for prompt in s2d.discriminator.prompts)
+
+
+def test_a_number_stands_where_it_stood_whatever_changed_in_its_sentence(tmp_path):
+    family = [replace(one, description="In red, it is 12 cm tall; a mug of 300 g.") for one in FAMILY]
+    lighter = [replace(family[0], description="In red, it is 12 cm tall; a mug of 280 g."), *family[1:]]
+    _, again, _, s2d = second_run(tmp_path, lighter, family=family)
+    assert again[0]["height"].values == ("12.0",) and again[0]["height"].source == "earlier text"
+    assert not any("Height" in prompt for prompt in s2d.discriminator.prompts)
 
 
 def test_an_unchanged_sibling_answers_for_a_changed_one(tmp_path):
