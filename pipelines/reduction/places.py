@@ -1,8 +1,8 @@
 """Places of numbers: in the same sentence filled anew, a number that stands where another key's stood is that key's (L4).
 
 "Memory: 16GB, soldered" beside the sibling's "Memory: 8GB, soldered": whatever was no height there is no height here. A place is
-the words before and after a number and what is measured there; of a merchant's attribute, its name as well. Numbers inside a
-code stand where the code stands.
+the words before a number in its clause, or in a row of numbers all of its sentence, the word after it, and what is measured there;
+of a merchant's attribute, its name as well. Numbers inside a code stand where the code stands.
 Source: paper section 4.3.1 (2) gives a model the difference of fields; telling from it by rule whose number changed: ours.
 """
 
@@ -21,7 +21,7 @@ from pipelines.library.keys import KeyView
 from pipelines.reduction.lend import SENTENCE
 from schemas.listing import Listing
 from udfs.document import ATTRIBUTES, field_text
-from udfs.normalize import Surface, extracted
+from udfs.normalize import NUMBER, Surface, extracted
 from udfs.quantity import Quantity, quantities, unit
 from udfs.text import clean, fold
 
@@ -32,11 +32,14 @@ Way = pint.Unit | str
 """How a number is said: with a unit, bare, or inside a word ("EU42", "VB-181")."""
 Sentence = tuple[str, str]
 TEXT = "text"
-KEPT_LISTINGS, KEPT_SENTENCES, KEPT_CHARACTERS = 256, 8_192, 1_000
-"""What is kept of what was split and read last; longer sentences are read anew each time."""
-WORDS_BEFORE, CONTEXT_CHARACTERS = 2, 60
+KEPT_LISTINGS, KEPT_LISTING_CHARACTERS = 256, 20_000
+KEPT_SENTENCES, KEPT_CHARACTERS, KEPT_DIGITS = 4_096, 1_000, 100
+"""What is kept of what was split and read last; longer listings and sentences, and those full of numbers, are read each time."""
+WORDS_BEFORE, CLAUSE_WORDS, CONTEXT_CHARACTERS = 2, 2, 60
 _WORD = re.compile(r"[\u4e00-\u9fff]|\w+")
 _DIGITS = re.compile(r"\d+")
+_LETTERS = re.compile(r"[A-Za-z]+")
+_CLAUSE = re.compile(r"[,，;；|]")
 _CODE_BEFORE, _CODE_AFTER = (
     re.compile(r"[A-Za-z0-9][A-Za-z0-9\-._]*\Z"),
     re.compile(r"[A-Za-z0-9\-._]*[A-Za-z0-9]"),
@@ -60,14 +63,14 @@ class Place:
     @property
     def has_unit(self) -> bool:
         """Whether a number with a unit stands there."""
-        return self.measures not in (BARE, INSIDE)
+        return self.measures != BARE and not self.measures.startswith(INSIDE)
 
 
 def of_others(view: KeyView, here: Listing, there: Listing, values: Set[str]) -> set[str]:
     """Possible values of a key in `here`, folded, that stand where `there` has what is no value of it.
 
-    `values`: those of `there`, folded. All places must tell so, of a number with a unit one: "256 GB" is what it is wherever else
-    it is said, while the last digit of a code may be the number of pieces as well. None may be a place of `values`.
+    `values`: those of `there`, folded. All places must tell so, of a value with a unit one: "256 GB" is what it is wherever else
+    it is said, while six of something may be inches here and pieces there. None may be a place of `values`.
     """
     own: set[Place] = set()
     others: set[Place] = set()
@@ -77,11 +80,19 @@ def of_others(view: KeyView, here: Listing, there: Listing, values: Set[str]) ->
     for place, value in possible_at(here, view):
         told[value].add(place)
     others = {place for place in others - own if place.tells}
+    one_will_do = view.rule.kind != NUMBER
     return {
         value
         for value, places in told.items()
-        if not places & own and (places <= others or any(place.has_unit for place in places & others))
+        if not places & own
+        and (places <= others or (one_will_do and any(place.has_unit for place in places & others)))
     }
+
+
+def takes_place_of(view: KeyView, here: Listing, there: Listing, value: str, instead_of: str) -> bool:
+    """Whether `here` says one value, folded, at a place where `there` says the other."""
+    own = {place for place, said in possible_at(there, view) if said == instead_of and place.tells}
+    return any(place in own for place, said in possible_at(here, view) if said == value)
 
 
 def stand_alike(view: KeyView, here: Listing, there: Listing, values: Set[str]) -> bool:
@@ -109,11 +120,28 @@ def _times(found: Mapping[tuple[Place, str], int], value: str) -> int:
 def _place(kind: str, text: str, one: Surface, number: Quantity | None) -> Place:
     end = max(one.end, number.end) if number else one.end
     measures = _measures(way_of(text, number)) if number else BARE
-    before, after = _CODE_BEFORE.search(text, 0, one.start), _CODE_AFTER.match(text, end)
+    window = max(0, one.start - CONTEXT_CHARACTERS)
+    before, after = _CODE_BEFORE.search(text, window, one.start), _CODE_AFTER.match(text, end)
+    start, stop = before.start() if before else one.start, after.end() if after else end
     if before or after:
-        measures = INSIDE
-    start, end = before.start() if before else one.start, after.end() if after else end
-    return Place(kind, _shapes(words_before(text, start)), _shapes(_word_after(text, end)), measures)
+        measures = _inside(text[start : one.start], text[end:stop])
+    return Place(kind, _before(text, start), _shapes(_word_after(text, stop)), measures)
+
+
+def _inside(before: str, after: str) -> str:
+    """What stands around a number in its word: "EU" of "EU42", "-star" of "5-star"; of a code only how it is made up."""
+    if before and (after or not before.isalpha()):
+        before, after = (_LETTERS.sub("A", _DIGITS.sub("9", text)) for text in (before, after))
+    return f"{INSIDE} {before.lower()}_{after.lower()}"
+
+
+def _before(text: str, start: int) -> tuple[str, ...]:
+    """What tells a number from those beside it: the words of its clause, or in a row of numbers all of its sentence."""
+    said = text[max(0, start - CONTEXT_CHARACTERS) : start]
+    clause = _shapes(map(fold, _WORD.findall(_CLAUSE.split(said)[-1])))
+    if len([word for word in clause if word != "9" and len(word) + (not word.isascii()) > 1]) >= CLAUSE_WORDS:
+        return clause
+    return _shapes(map(fold, _WORD.findall(said)))
 
 
 def _shapes(words: Iterable[str]) -> tuple[str, ...]:
@@ -123,10 +151,16 @@ def _shapes(words: Iterable[str]) -> tuple[str, ...]:
 
 def sentences_of(listing: Listing) -> Counter[Sentence]:
     """How often a listing says each sentence; a merchant's attribute is one, by its name. Not to be changed."""
-    return _sentences(tuple((kind_of(name), field_text(name, listing) or "") for name in fields_of(listing)))
+    fields = tuple((kind_of(name), field_text(name, listing) or "") for name in fields_of(listing))
+    is_short = sum(len(text) for _, text in fields) <= KEPT_LISTING_CHARACTERS
+    return _kept_sentences(fields) if is_short else _sentences(fields)
 
 
 @lru_cache(maxsize=KEPT_LISTINGS)
+def _kept_sentences(fields: tuple[Sentence, ...]) -> Counter[Sentence]:
+    return _sentences(fields)
+
+
 def _sentences(fields: tuple[Sentence, ...]) -> Counter[Sentence]:
     found: Counter[Sentence] = Counter()
     for kind, field in fields:
@@ -143,7 +177,8 @@ def cleaned(sentence: str) -> str:
 
 def numbers_of(text: str) -> Sequence[Quantity]:
     """The numbers of a clean sentence, found once."""
-    return _numbers(text) if len(text) <= KEPT_CHARACTERS else quantities(text)
+    is_short = len(text) <= KEPT_CHARACTERS and sum(map(str.isdigit, text)) <= KEPT_DIGITS
+    return _numbers(text) if is_short else quantities(text)
 
 
 @lru_cache(maxsize=KEPT_SENTENCES)

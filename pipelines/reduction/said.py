@@ -68,7 +68,8 @@ def is_settled(answer: Answer, view: KeyView, here: Listing, there: Listing) -> 
     if any(names_match(name, view) for name in changed_attributes(here, there)):
         return False
     alone = _possible(own_sentences(here, there), view, said, _contexts(_all(there))) - values
-    if alone and not alone <= of_others(view, here, there, values):
+    # Where the reference states nothing, none of its numbers is known to be another key's: it may have been missed.
+    if alone and (not values or not alone <= of_others(view, here, there, values)):
         return False
     return _is_supported(answer, view, said, here, there) or stand_alike(view, here, there, values)
 

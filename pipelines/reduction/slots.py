@@ -3,7 +3,8 @@
 Variants of a product are written by filling the same sentences anew. The words of both texts are aligned, field by field; what
 stands in the sibling where words of the reference's answer stood is taken as its answer, if it is one candidate of the key and
 nothing but that, nothing else that the sibling alone names speaks for another one, and the reference's value stands nowhere in it.
-One such place will do: a title is often put together anew, where nothing can be told, while the description is only filled anew.
+One such place will do, if every field that says the reference's value says this one: a title is often put together anew, where no
+place can be told, while the description is only filled anew.
 Without any of that the pair is asked, as ever.
 Source: paper section 4.3.1 (2) gives a model the difference of fields; reading its value from there by rule: ours.
 """
@@ -21,15 +22,15 @@ from pipelines.library.candidates import Candidate
 from pipelines.library.keys import KeyView
 from pipelines.library.resolve import evidence_of, value_id
 from pipelines.reduction.difference import NEGATIONS, Note
-from pipelines.reduction.lend import NEIGHBOUR, SIBLING, is_own
-from pipelines.reduction.places import of_others
+from pipelines.reduction.lend import EARLIER, NEIGHBOUR, SIBLING, is_own
+from pipelines.reduction.places import of_others, takes_place_of
 from schemas.knowledge import Evidence
 from schemas.listing import Listing
 from udfs.document import ATTRIBUTES, Document, field_text
 from udfs.text import fold
 
-ALIGNED = f"aligned {SIBLING}"
-"""What a row says of its source where its value was read at the place of a sibling's."""
+ALIGNED, ALIGNED_EARLIER = f"aligned {SIBLING}", f"aligned {EARLIER}"
+"""What a row says of its source where its value was read at the place of a sibling's, or of its own in the item's earlier text."""
 MOST_WORDS, MOST_PAIRS = 600, 20_000
 """Words of a field, and pairs of equal words of two texts: what aligning goes through. What has more is asked."""
 FILLING = frozenset(["a", "an", "the"])
@@ -54,7 +55,8 @@ class Region:
 class Slot:
     """A key of an item, and of its reference: whose text, what its words can be candidates of, and its candidates.
 
-    `notes`: of the item and of the reference, what each names for the key (`difference.Noted`).
+    `notes`: of the item and of the reference, what each names for the key (`difference.Noted`). `is_earlier`: whether the reference
+    is the item itself, as it was.
     """
 
     view: KeyView
@@ -63,6 +65,7 @@ class Slot:
     there: Listing
     notes: tuple[Note, Note]
     candidates: Sequence[Candidate]
+    is_earlier: bool = False
 
 
 def read(slot: Slot, answer: Answer) -> Answer | None:
@@ -71,9 +74,15 @@ def read(slot: Slot, answer: Answer) -> Answer | None:
         return None
     if any(_stands(words, slot.document) for words in (answer.values[0], *_words(answer))):
         return None
+    if any(_is_negated(name, slot) for name in {one.source_field for one in answer.evidence}):
+        return None
     regions = [_region(one, slot.here, slot.there) for one in answer.evidence]
     found = _one_candidate(slot, [region for region in regions if region is not None])
-    if found is None or not _is_alone(slot, answer, found[0]):
+    if (
+        found is None
+        or not _is_alone(slot, answer, found[0])
+        or not _is_said_as_widely(slot, answer, found[0])
+    ):
         return None
     candidate, evidence = found
     return Answer(
@@ -83,7 +92,8 @@ def read(slot: Slot, answer: Answer) -> Answer | None:
         evidence,
         answer.confidence,
         NEIGHBOUR,
-        source=f"{ALIGNED} {slot.there.item_id}",
+        answer.prompt_version,
+        source=ALIGNED_EARLIER if slot.is_earlier else f"{ALIGNED} {slot.there.item_id}",
     )
 
 
@@ -126,6 +136,24 @@ def _fills(words: Evidence, region: Region, here: Listing) -> bool:
     return FILLING.issuperset(left)
 
 
+def _is_negated(name: str, slot: Slot) -> bool:
+    """Whether a negation came to a field, or went."""
+    here, there = (
+        {fold(word[0]) for word in _WORD.finditer(field_text(name, one) or "")}
+        for one in (slot.here, slot.there)
+    )
+    return bool((here ^ there) & NEGATIONS)
+
+
+def _is_said_as_widely(slot: Slot, answer: Answer, candidate: Candidate) -> bool:
+    """Whether each field in which the reference says its value says this one in the item.
+
+    A title that says nothing of it, or has another word there, speaks for something that the description was not changed for.
+    """
+    fields = {one.source_field for one in evidence_of(slot.document, candidate)}
+    return fields.issuperset(one.source_field for one in answer.evidence)
+
+
 def _is_alone(slot: Slot, answer: Answer, candidate: Candidate) -> bool:
     """Whether the item names nothing else anew.
 
@@ -138,7 +166,10 @@ def _is_alone(slot: Slot, answer: Answer, candidate: Candidate) -> bool:
     anew = here - there - own - _parts(slot.view, candidate)
     if not anew or not slot.view.rule.computes:
         return not anew
-    others = of_others(slot.view, slot.here, slot.there, {fold(answer.values[0])})
+    value, instead_of = fold(candidate.value), fold(answer.values[0])
+    if not takes_place_of(slot.view, slot.here, slot.there, value, instead_of):
+        return False
+    others = of_others(slot.view, slot.here, slot.there, {instead_of})
     return all(isinstance(note, tuple) and fold(note[1]) in others for note in anew)
 
 

@@ -54,7 +54,7 @@ def test_what_was_measured_is_noted_and_not_run_again(tmp_path, monkeypatch, cap
 
     def step(name, items, warehouse):
         ran.append((name, items))
-        return {"rows": items, "seconds": 2.0, "rows_per_s": items / 2, "peak_rss_mb": 100.0 * len(ran)}
+        return {"rows": items, "seconds": 2.0, "rows_per_s": items / 2, "peak_mb": 100.0 * len(ran)}
 
     monkeypatch.setattr(million, "run_step", step)
     out = tmp_path / "million.json"

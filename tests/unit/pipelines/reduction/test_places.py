@@ -74,3 +74,49 @@ def test_a_measure_stands_while_others_change_in_its_own_sentence():
     assert not is_settled(
         answer, HEIGHT, mug("i2", "Mug", "In blue, it is 12 cm tall in a lid of 9 cm, box 25 cm wide."), there
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "there", "here"),
+    [
+        (("2",), ("Tool set", "2 pieces in a 5 inch box."), ("Tool set 6", "2 pieces in a 6 inch box.")),
+        ((), ("Mug", "A 5 inch cake mug."), ("Pack of 6", "A 6 inch cake mug.")),
+        ((), ("Cabinet", "It is a 5-star cabinet."), ("Cabinet", "It is a 3-drawer cabinet.")),
+        ((), ("Mug", "It is 12 high."), ("Mug", "It is 15 high.")),
+    ],
+)
+def test_a_number_that_may_be_a_value_settles_nothing(values, there, here):
+    pieces = replace(HEIGHT, rule=Rule(NUMBER))
+    there = mug("i1", *there)
+    found = [
+        Evidence(value, "description", at := there.description.index(value), at + 1, value)
+        for value in values
+    ]
+    answer = Answer("height", values, ("",) * len(values), tuple(found), 0.9, "ranker")
+    assert not is_settled(answer, pieces, mug("i2", *here), there)
+
+
+def test_rows_of_numbers_under_other_names_stand_for_nothing():
+    there = mug("i1", "Mug", "Size (H x W x D): 12 x 20 x 5 cm.")
+    at = there.description.index("12")
+    answer = Answer(
+        "height", ("12.0",), ("",), (Evidence("12.0", "description", at, at + 2, "12"),), 0.9, "ranker"
+    )
+    assert not is_settled(answer, HEIGHT, mug("i2", "Mug", "Size (W x H x D): 12 x 15 x 5 cm."), there)
+
+
+def test_words_that_look_like_units_and_attributes_are_told_apart():
+    pieces = replace(HEIGHT, rule=Rule(NUMBER))
+    [(place, value)] = possible_at(mug("i1", "Tea", "Pack: 20 bags"), pieces)
+    assert value == "20" and not place.has_unit
+    there = mug("i1", "Mug", "", attributes={"Width": "20 cm"})
+    assert of_others(HEIGHT, mug("i2", "Mug", "", attributes={"Width": "25 cm"}), there, set()) == {"25.0"}
+    assert not of_others(HEIGHT, mug("i2", "Mug", "", attributes={"Rim": "25 cm"}), there, set())
+    assert not of_others(HEIGHT, mug("i2", "Mug", "25 cm."), mug("i1", "Mug", "20 cm."), set())
+
+
+def test_hostile_text_is_read_whole_and_not_kept():
+    many = " ".join(map(str, range(9_000)))
+    pieces = replace(HEIGHT, rule=Rule(NUMBER))
+    long = mug("i2", "a" * 20_000, f"{'a' * 20_000} 7 {many}")
+    assert len(set(possible_at(long, pieces))) > 8_000

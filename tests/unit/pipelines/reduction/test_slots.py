@@ -17,6 +17,7 @@ from schemas.knowledge import Evidence
 from tests.unit.pipelines.library import small
 from tests.unit.pipelines.reduction.mugs import mug, recogniser
 from udfs.document import document
+from udfs.normalize import NUMBER, Rule
 
 TASK_B = Reduction(task_b="0.99")
 ABOUT = "A sturdy ceramic cup for every day. Dishwasher safe."
@@ -68,24 +69,69 @@ def test_one_place_will_do_where_the_title_is_put_together_anew(tmp_path):
     assert answers["colour"].values == ("Navy Blue",) and answers["colour"].source == "aligned sibling i1"
 
 
-def test_two_measures_that_change_are_told_apart_by_their_places(tmp_path):
-    first = mug("i1", "Mug", f"{ABOUT} It is 12 cm tall. Its box is 20 cm wide.")
-    second = mug("i2", "Mug", f"{ABOUT} It is 15 cm tall. Its box is 25 cm wide.")
-    at = first.description.index("12")
-    words = Evidence("12.0", "description", at, at + 5, "12 cm")
-    said = Answer("height", ("12.0",), ("",), (words,), 0.9, "ranker")
-    view, here, there = small.view(), noted(second, small.view()), noted(first, small.view())
-    pair = item_pairs(0, second, document(second), view, [{} for _ in view.keys], top_k=10).pairs[2]
-    slot = slots.Slot(
-        view.keys[2], document(second), second, first, (here.notes[2], there.notes[2]), pair.candidates
+def told_of(first, second, place, value, words, computed=None):
+    """What slots say of a key of the second, from an answer of the first's."""
+    view = small.view()
+    keys = list(view.keys)
+    keys[place] = replace(keys[place], rule=computed or keys[place].rule)
+    view = replace(view, keys=tuple(keys))
+    evidence = []
+    for name in ("title", "description"):
+        raw = getattr(first, name)
+        if words in raw:
+            at = raw.index(words)
+            evidence.append(Evidence(value, name, at, at + len(words), words))
+    said = Answer(keys[place].key.key_id, (value,), ("",), tuple(evidence), 0.9, "ranker")
+    here, there = noted(second, view), noted(first, view)
+    pair = item_pairs(0, second, document(second), view, [{} for _ in keys], top_k=10).pairs[place]
+    notes = here.notes[place], there.notes[place]
+    found = slots.read(slots.Slot(keys[place], document(second), second, first, notes, pair.candidates), said)
+    return found and found.values
+
+
+HEIGHT, COLOUR = 2, 0
+
+
+def test_two_measures_that_change_are_told_apart_by_their_places():
+    first = mug("i1", "Mug", "It is 12 cm tall. Its box is 20 cm wide.")
+    text = "It is 15 cm tall. Its box is 25 cm wide."
+    assert told_of(first, mug("i2", "Mug", text), HEIGHT, "12.0", "12 cm") == ("15.0",)
+    assert told_of(first, mug("i2", "Mug", f"{text} A lid of 9 cm."), HEIGHT, "12.0", "12 cm") is None
+    size = (
+        mug("i1", "Mug", "A fine mug, size EU42, for all."),
+        mug("i2", "Mug", "A fine mug, size EU45, for all."),
     )
-    told = slots.read(slot, said)
-    assert told is not None and told.values == ("15.0",)
-    lidded = replace(second, description=f"{second.description} A lid of 9 cm.")
-    assert (
-        slots.read(replace(slot, here=lidded, notes=(noted(lidded, view).notes[2], slot.notes[1])), said)
-        is None
-    )
+    assert told_of(*size, HEIGHT, "42", "42", Rule(NUMBER)) == ("45",)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("Red mug", "Comes with a red lid."), ("Teal mug", "Comes with a navy blue lid.")),
+        (("Mug with red lid", "red lid included."), ("Mug without lid", "navy blue lid included.")),
+        (("A red mug", "A red lid."), ("A mug without navy blue", "A navy blue lid.")),
+    ],
+)
+def test_a_field_that_says_otherwise_or_nothing_speaks_against_a_place(first, second):
+    word = "Red" if "Red" in first[0] else "red"
+    first = mug("i1", first[0].replace("Red", "red"), first[1])
+    assert told_of(first, mug("i2", *second), COLOUR, "Red", word.lower()) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("It is 12 cm tall. Its box is 20 cm wide.", "It is tall. Its box is 25 cm wide."),
+        ("Size (H x W): 12 x 20 cm.", "Size (W x H): 25 x 15 cm."),
+        ("Size (H x W x D): 12 x 20 x 5 cm.", "Size (W x H x D): 25 x 15 x 5 cm."),
+        ("尺寸（高x宽）：12 x 20厘米。", "尺寸（宽x高）：25 x 15厘米。"),
+        ("Height and width: 12 cm and 20 cm.", "Width and height: 25 cm and 15 cm."),
+    ],
+)
+def test_numbers_in_a_row_are_told_by_all_that_names_them(first, second):
+    words = "12 cm" if "12 cm" in first else "12"
+    told = told_of(mug("i1", "Mug", first), mug("i2", "Mug", second), HEIGHT, "12.0", words)
+    assert told in (None, ("15.0",))
 
 
 def test_what_stands_beside_a_number_in_its_word_is_no_part_of_the_place():
