@@ -136,7 +136,7 @@ def _options(category: Category, line: Line, family: str, rng: Random) -> dict[s
             options[key.key_id] = told[:1]
     told_by_line = line_facts(category, line, family)
     for together in _measured_together(category):
-        if len({fact.unit for key_id in together for fact in options.get(key_id, [()])[0]}) > 1:
+        if len({fact.unit for key in together for choice in options.get(key, []) for fact in choice}) > 1:
             options |= {key_id: told_by_line[key_id][:1] for key_id in together & told_by_line.keys()}
     return options
 

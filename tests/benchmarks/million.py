@@ -51,7 +51,7 @@ def run_step(step: str, items: int, warehouse: Path) -> dict[str, float]:
         raise StepFailed(f"{step} of {items} items ended with {process.returncode}: see its output above")
     did: dict[str, float] = json.loads(said.splitlines()[-1])
     rate = round(did["rows"] / max(did["seconds"], 1e-9), 1)
-    return {**did, "rows_per_s": rate, "peak_rss_mb": round(peak_mb, 1)}
+    return {**did, "rows_per_s": rate, "peak_mb": round(peak_mb, 1)}
 
 
 class _Peak:
@@ -74,7 +74,10 @@ class _Peak:
 
 
 def resident(pid: int) -> int:
-    """Resident bytes of a process and all its children; what has ended meanwhile counts nothing."""
+    """Resident bytes of a process and all its children, shared pages once; what has ended meanwhile counts nothing.
+
+    Java forks for each command of a shell it runs: for a moment all its memory would count twice.
+    """
     try:
         parent = psutil.Process(pid)
         family = [parent, *parent.children(recursive=True)]
@@ -83,7 +86,7 @@ def resident(pid: int) -> int:
     total = 0
     for process in family:
         try:
-            total += process.memory_info().rss
+            total += process.memory_full_info().pss
         except psutil.NoSuchProcess:
             continue
     return total
@@ -118,12 +121,12 @@ def note(path: Path, items: int, step: str, did: Mapping[str, float]) -> dict[st
 def ratios(sizes: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, float]:
     """By step, the peak memory of the largest size that ran it over that of the smallest.
 
-    >>> ratios({"10": {"plan": {"peak_rss_mb": 100.0}}, "100": {"plan": {"peak_rss_mb": 120.0}}})
+    >>> ratios({"10": {"plan": {"peak_mb": 100.0}}, "100": {"plan": {"peak_mb": 120.0}}})
     {'plan': 1.2}
     """
     found = {}
     for step in ALL:
-        ran = [(int(size), steps[step]["peak_rss_mb"]) for size, steps in sizes.items() if step in steps]
+        ran = [(int(size), steps[step]["peak_mb"]) for size, steps in sizes.items() if step in steps]
         if len(ran) > 1:
             found[step] = round(max(ran)[1] / min(ran)[1], 2)
     return found
@@ -135,7 +138,7 @@ def table(found: Mapping[str, Any]) -> str:
     for size in sorted(found["sizes"], key=int):
         for step in (step for step in ALL if step in found["sizes"][size]):
             did = found["sizes"][size][step]
-            shown = f"{did['seconds']:9,.1f} {did['rows_per_s']:10,.0f} {did['peak_rss_mb']:9,.0f}"
+            shown = f"{did['seconds']:9,.1f} {did['rows_per_s']:10,.0f} {did['peak_mb']:9,.0f}"
             lines.append(f"{int(size):9,} {step:10} {shown}")
     for step, ratio in found.get("memory_ratio", {}).items():
         flat = "flat" if ratio <= FLAT else "NOT flat"

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 
@@ -152,6 +153,27 @@ def test_a_large_set_gets_an_approximate_index_that_is_built_once(tmp_path):
     assert again.manifest.indexes == found.manifest.indexes
     assert [path.stat().st_mtime_ns for path in built] == before
     assert len(built) == 1
+
+
+def test_equal_rows_do_not_make_an_index_read_all(tmp_path):
+    rows = np.repeat(np.stack([vector_of(f"row {n}") for n in range(400)]), 10, axis=0)
+    FaissLists(above=1_000).build(rows, tmp_path / "index")
+    found = faiss.read_index(str(tmp_path / "index"))
+    lists = faiss.extract_index_ivf(found)
+    assert found.k_factor < 96 or lists.nprobe < lists.nlist
+    with pytest.raises(ValueError, match="16 rows"):
+        FaissLists(above=10)
+
+
+def test_an_index_of_a_release_made_before_is_searched_as_widely_as_then(tmp_path):
+    rows = np.stack([vector_of(f"row {n}") for n in range(2_000)])
+    graph = faiss.IndexHNSWFlat(rows.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
+    graph.add(rows)
+    faiss.write_index(graph, str(tmp_path / "index"))
+    queries = np.stack([vector_of(f"query {n}") for n in range(100)])
+    _, near = FaissLists().load(tmp_path / "index").search(queries, 10)
+    true = np.argsort(-(queries @ rows.T), axis=1)[:, :10]
+    assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(near, true, strict=True)]) >= 0.97
 
 
 def test_a_change_encodes_only_its_new_texts(store, tmp_path):
