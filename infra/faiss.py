@@ -43,8 +43,9 @@ class FaissLists:
     Exact search of 50,000 vectors of 384 numbers takes some 5 ms on one core; lists pay above that. Two numbers of a vector share
     four bits, which the processor's shuffles compare 32 rows at a time; `again` times k of the best are compared once more by
     half-precision numbers. How many lists a search reads, and how many rows it compares again, is found when the index is built:
-    the least that find `recall` of the nearest of queries that lie among several rows. An HNSW graph of a million rows took 20
-    times as long to build and found less at a quarter of the speed.
+    the least that find `recall` of the nearest of queries that lie among several rows. An HNSW graph of a
+    million rows took four times as long to build and found .957 at 2,000 queries a second (beside other work) where
+    this finds all ten at 5,500.
     """
 
     above: int = 50_000
